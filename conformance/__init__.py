@@ -1,0 +1,1 @@
+"""Executable API mapping between PyTorch and MindSpore."""

@@ -1,0 +1,1 @@
+"""From YAML case files to validated, expanded cases."""

@@ -1,0 +1,136 @@
+"""From a case with a grid to expanded cases with stable ids and content hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conformance.corpus.inputs import Array, draw
+from conformance.corpus.schema import Accuracy, Case, Input, Operation, Pair, matches
+
+
+@dataclass(frozen=True, eq=False)
+class ExpandedCase:
+    """One point of a case's grid: what runs.
+
+    `id` is ``operation/case`` or ``operation/case[key=value,…]``; `options` are the parameter
+    values by canonical name, arrays excluded; `specs` the inputs by canonical name.
+    """
+
+    id: str
+    operation: Operation
+    case: Case
+    dtype: str | None
+    options: Mapping[str, Any]
+    specs: Mapping[str, Input]
+    folder: Path
+
+    @cached_property
+    def arrays(self) -> dict[str, Array]:
+        """The inputs as arrays in their own dtypes, drawn in the order written.  Raises CaseError."""
+        random = np.random.RandomState(self.case.seed)
+        return {name: draw(spec, random, self.dtype, self.folder) for name, spec in self.specs.items()}
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """Arrays and options together, by canonical name: the arguments of the reference."""
+        return {**self.arrays, **self.options}
+
+    @property
+    def gradients(self) -> list[str]:
+        """Canonical names to differentiate by: given floating arrays only, none when it must raise."""
+        if self.raises:
+            return []
+        names = self.operation.gradients if self.case.gradients is None else self.case.gradients
+        return [n for n in names if n in self.arrays and is_floating(self.arrays[n])]
+
+    @property
+    def raises(self) -> bool:
+        """Whether some framework is expected to raise."""
+        expect = self.case.expect
+        return expect is not None and expect.raises is not None
+
+    @property
+    def accuracy(self) -> str | Accuracy:
+        """The accuracy class that applies."""
+        return self.case.accuracy or self.operation.accuracy
+
+    @cached_property
+    def hash(self) -> str:
+        """Content hash: same inputs, parameters and expectations, same hash, in any file layout."""
+        content = {
+            "operation": self.operation.operation,
+            "reference": self.operation.reference,
+            "case": self.case.model_dump(mode="json", by_alias=True, exclude={"title", "grid", "id"}),
+            "dtype": self.dtype,
+            "options": self.options,
+            "specs": {n: s.model_dump(mode="json", by_alias=True) for n, s in self.specs.items()},
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[:16]
+
+    def pairs(self) -> list[Pair]:
+        """Return the pairs this case runs through."""
+        return [
+            pair
+            for pair in self.operation.pairs
+            if (self.case.pairs is None or any(matches(p, pair.id) for p in self.case.pairs))
+            and (pair.cases is None or any(matches(p, self.case.id) for p in pair.cases))
+        ]
+
+    def covered_by(self, patterns: list[str]) -> bool:
+        """Tell whether a difference that names `patterns` speaks of this case.
+
+        A pattern is a case id, which covers the case's whole grid, or an expanded id without the
+        operation, with ``*`` as wildcard.
+        """
+        local = self.id.split("/", 1)[1]
+        return any(p == self.case.id or matches(p, local) for p in patterns)
+
+
+def is_floating(array: Array) -> bool:
+    """Tell whether `array` is of a real floating dtype, bfloat16 included."""
+    return array.dtype.kind == "f" or array.dtype.name == "bfloat16"
+
+
+def expand(operation: Operation, folder: Path) -> Iterator[ExpandedCase]:
+    """Yield the expanded cases of `operation`, lazily, in the order of the file."""
+    for case in operation.cases:
+        for point in itertools.product(*case.grid.values()):
+            yield _at(operation, case, dict(zip(case.grid, point, strict=True)), folder)
+
+
+def _at(operation: Operation, case: Case, point: dict[str, Any], folder: Path) -> ExpandedCase:
+    inputs = case.arrays()
+    options = dict(case.parameters)
+    for name, value in point.items():
+        if name in inputs or isinstance(value, dict):
+            inputs[name] = Input.model_validate(value)
+        elif name != "dtype":
+            options[name] = value
+    label = ",".join(f"{name}={_label(value)}" for name, value in point.items())
+    suffix = f"[{label}]" if label else ""
+    return ExpandedCase(
+        id=f"{operation.operation}/{case.id}{suffix}",
+        operation=operation,
+        case=case,
+        dtype=point.get("dtype", case.dtype),
+        options=options,
+        specs=inputs,
+        folder=folder,
+    )
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, dict):
+        return "+".join(f"{k}:{_label(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return "x".join(map(_label, value)) if value else "empty"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

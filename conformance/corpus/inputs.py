@@ -1,0 +1,105 @@
+"""Input specifications to arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from conformance.corpus.schema import MAX_ELEMENTS, Input
+from conformance.errors import CaseError
+
+Array = np.ndarray[Any, Any]
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """Return the NumPy dtype named `name`; bfloat16 is the ml_dtypes extension type."""
+    return BFLOAT16 if name == "bfloat16" else np.dtype(name)
+
+
+def draw(spec: Input, random: np.random.RandomState, dtype: str | None, folder: Path) -> Array:
+    """Return the array that `spec` describes.
+
+    `dtype` is the dtype of the case, used when the input has none of its own; without either,
+    real literals and draws are float32, integers int64, booleans bool, complex numbers complex64.
+    Raises CaseError when a literal is ragged, or a file is missing, too large or outside `folder`.
+    """
+    raw = _raw(spec, random, folder)
+    if spec.scale is not None:
+        raw = raw * spec.scale
+    if spec.shift is not None:
+        raw = raw + spec.shift
+    if spec.reshape is not None:
+        raw = raw.reshape(spec.reshape)
+    return cast(raw, spec.dtype or dtype or _natural(raw))
+
+
+def cast(array: Array, dtype: str) -> Array:
+    """Return `array` in the dtype named `dtype`; overflow to infinity is silent, as in a kernel."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if array.dtype.kind == "c" and not dtype.startswith("complex"):
+            array = array.real
+        return np.asarray(array.astype(numpy_dtype(dtype)))
+
+
+def _raw(spec: Input, random: np.random.RandomState, folder: Path) -> Array:
+    if spec.rand is not None:
+        return np.asarray(random.rand(*spec.rand))
+    if spec.randn is not None:
+        return np.asarray(random.randn(*spec.randn))
+    if (ints := spec.randint) is not None:
+        low, high = (0, ints.low) if ints.high is None else (ints.low, ints.high)
+        return np.asarray(random.randint(low, high, size=ints.size))
+    if spec.zeros is not None:
+        return np.zeros(spec.zeros)
+    if spec.ones is not None:
+        return np.ones(spec.ones)
+    if spec.full is not None:
+        return np.full(spec.full.size, _number(spec.full.value))
+    if spec.arange is not None:
+        return np.arange(spec.arange)
+    if spec.linspace is not None:
+        return np.linspace(*spec.linspace)
+    if spec.npy is not None:
+        return _file(spec.npy, folder)
+    return _literal(spec.value)
+
+
+def _literal(value: Any) -> Array:
+    try:
+        return np.asarray(_numbers(value))
+    except ValueError as error:
+        raise CaseError(f"not an array: {error}") from None
+
+
+def _numbers(value: Any) -> Any:
+    return [_numbers(item) for item in value] if isinstance(value, list) else _number(value)
+
+
+def _number(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return complex(value.replace(" ", "")) if value.rstrip().endswith("j") else float(value)
+    except ValueError:
+        raise CaseError(f"{value!r} is not a number") from None
+
+
+def _natural(array: Array) -> str:
+    return {"b": "bool", "i": "int64", "u": "int64", "c": "complex64"}.get(array.dtype.kind, "float32")
+
+
+def _file(name: str, folder: Path) -> Array:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()) or path.suffix != ".npy":
+        raise CaseError(f"{name!r} must be a .npy file inside {folder.name}/")
+    try:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise CaseError(f"cannot read {name!r}: {error}") from None
+    if mapped.size > MAX_ELEMENTS:
+        raise CaseError(f"{name!r} holds {mapped.size:,} elements; the limit is {MAX_ELEMENTS:,}")
+    return np.array(mapped)

@@ -1,0 +1,137 @@
+"""Files to operations, with every error of every file at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from conformance.corpus import yamlmarks
+from conformance.corpus.expand import ExpandedCase, expand
+from conformance.corpus.rules import broken_rules
+from conformance.corpus.schema import Operation
+from conformance.errors import CallerError, CorpusError, Problem
+
+KNOWN_FILE = "known.yaml"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One case file: where it lies, its text, and the operation it holds."""
+
+    path: str
+    text: str
+    operation: Operation
+    marked: yamlmarks.Marked = field(repr=False)
+    folder: Path = Path()
+
+    def problem(self, where: yamlmarks.Path_, message: str) -> Problem:
+        """Return a problem at the value that `where` leads to."""
+        return Problem(self.path, *self.marked.place(where), message)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The operations of a set of case files, by name."""
+
+    documents: dict[str, Document]
+
+    def cases(self) -> Iterator[ExpandedCase]:
+        """Yield every expanded case, lazily, in the order of the files."""
+        for document in self.documents.values():
+            yield from expand(document.operation, document.folder)
+
+
+def case_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the case files under `paths`, sorted.  Raises CallerError for a path without any."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            files = sorted(p for p in path.rglob("*.yaml") if p.name != KNOWN_FILE)
+        else:
+            files = [path] if path.is_file() else []
+        if not files:
+            raise CallerError(f"{path}: no case file here; case files end in .yaml")
+        found.update(dict.fromkeys(files))
+    return list(found)
+
+
+def load(paths: Iterable[Path]) -> Corpus:
+    """Load and validate the case files under `paths`.
+
+    Raises CorpusError with all problems of all files, each as ``file:line:column: message``.
+    """
+    return load_texts([(str(path), read(path), path.parent) for path in case_files(paths)])
+
+
+def read(path: Path) -> str:
+    """Return the text of `path`; CorpusError when it is too large or not UTF-8."""
+    if path.stat().st_size > 2 * yamlmarks.MAX_FILE_BYTES:
+        size = path.stat().st_size
+        limit = f"a case file has at most {yamlmarks.MAX_FILE_BYTES:,}"
+        raise CorpusError([Problem(str(path), 1, 1, f"{size:,} bytes; {limit}")])
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CorpusError([Problem(str(path), 1, 1, f"not UTF-8 at byte {error.start}")]) from None
+
+
+def load_texts(texts: Iterable[tuple[str, str, Path]]) -> Corpus:
+    """Load (path, text, folder) triples; what a run file keeps is loaded through here too."""
+    problems: list[Problem] = []
+    documents: dict[str, Document] = {}
+    for path, text, folder in texts:
+        try:
+            document = _document(path, text, folder)
+        except CorpusError as error:
+            problems += error.problems
+            continue
+        name = document.operation.operation
+        if name in documents:
+            first = documents[name].path
+            problems.append(document.problem(("operation",), f"{name!r} is already in {first}"))
+        problems += [document.problem(where, text) for where, text in broken_rules(document.operation, folder)]
+        documents.setdefault(name, document)
+    if problems:
+        raise CorpusError(sorted(problems, key=lambda p: (p.path, p.line, p.column)))
+    return Corpus(documents)
+
+
+def _document(path: str, text: str, folder: Path) -> Document:
+    marked = yamlmarks.parse(text, path)
+    try:
+        operation = Operation.model_validate(marked.data)
+    except ValidationError as error:
+        raise CorpusError(_problems(path, marked, error)) from None
+    return Document(path, text, operation, marked, folder)
+
+
+def _problems(path: str, marked: yamlmarks.Marked, error: ValidationError) -> list[Problem]:
+    """One problem for each place; of a union's several complaints, the most specific."""
+    best: dict[tuple[int, int], tuple[int, str]] = {}
+    for item in error.errors(include_url=False):
+        where = _in_document(item["loc"], marked)
+        place = marked.place(where)
+        name = ".".join(map(str, item["loc"]))
+        message = item["msg"].removeprefix("Value error, ")
+        given = item.get("input")
+        if item["type"] not in ("missing", "extra_forbidden", "value_error") and isinstance(
+            given, str | int | float | bool
+        ):
+            message += f"; found {str(given)[:80]!r}"
+        if item["type"] == "extra_forbidden":
+            message = "unknown key; `conformance schema` lists the known ones"
+        if place not in best or len(where) > best[place][0]:
+            best[place] = (len(where), f"{name}: {message}")
+    return [Problem(path, *place, message) for place, (_, message) in best.items()]
+
+
+def _in_document(loc: tuple[int | str, ...], marked: yamlmarks.Marked) -> yamlmarks.Path_:
+    """Drop the steps pydantic adds for unions and aliases, which the document does not have."""
+    path: yamlmarks.Path_ = ()
+    for step in loc:
+        if (*path, step) in marked.marks:
+            path = (*path, step)
+    return path

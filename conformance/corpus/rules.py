@@ -1,0 +1,180 @@
+"""What the schema cannot say: rules that tie the parts of a case file together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from conformance.corpus.apis import refused
+from conformance.corpus.expand import ExpandedCase, expand
+from conformance.corpus.schema import Composite, Input, Operation, Pair, Side, matches
+from conformance.corpus.yamlmarks import Path_
+from conformance.errors import CaseError
+from conformance.reference import registry
+from conformance.taxonomy import DTYPES, SIGNATURE_KINDS
+
+Broken = Iterator[tuple[Path_, str]]
+MAX_EXPANSIONS = 2_000
+
+
+def broken_rules(operation: Operation, folder: Path) -> Broken:
+    """Yield (path in the document, message) for each rule `operation` breaks."""
+    yield from _reference(operation)
+    yield from _pairs(operation)
+    yield from _cases(operation)
+    yield from _documents(operation)
+    if operation_size(operation) <= MAX_EXPANSIONS:
+        yield from _expanded(operation, folder)
+
+
+def operation_size(operation: Operation) -> int:
+    """Return how many cases the grids of `operation` expand to, without expanding them."""
+    total = 0
+    for case in operation.cases:
+        count = 1
+        for values in case.grid.values():
+            count *= len(values)
+        total += count
+    return total
+
+
+def _reference(operation: Operation) -> Broken:
+    if operation.reference and (why := registry.missing(operation.reference)):
+        yield ("reference",), why
+    for i, name in enumerate(operation.gradients):
+        if name not in operation.parameters:
+            yield ("gradients", i), f"{name!r} is not a parameter of this operation"
+
+
+def _pairs(operation: Operation) -> Broken:
+    ids = Counter(pair.id for pair in operation.pairs)
+    for i, pair in enumerate(operation.pairs):
+        at: Path_ = ("pairs", i)
+        if ids[pair.id] > 1:
+            yield at, f"pair {pair.id!r} is listed twice"
+        for framework in ("torch", "mindspore"):
+            yield from _side(pair.side(framework), framework, (*at, framework))  # type: ignore[arg-type]
+        for key in ("torch_names", "mindspore_names", "mindspore_convert"):
+            for name in getattr(pair, key):
+                if name not in operation.parameters:
+                    yield (*at, key, name), f"{name!r} is not a parameter of this operation"
+        for key in ("torch_positional", "mindspore_positional"):
+            for j, name in enumerate(getattr(pair, key) or []):
+                if name not in operation.parameters:
+                    yield (*at, key, j), f"{name!r} is not a parameter of this operation"
+        yield from _differences(operation, pair, at)
+        for j, pattern in enumerate(pair.cases or []):
+            if not any(matches(pattern, case.id) for case in operation.cases):
+                yield (*at, "cases", j), f"no case of this file matches {pattern!r}"
+
+
+def _side(side: Side | None, framework: str, at: Path_) -> Broken:
+    apis = [side] if isinstance(side, str) else [s.api for s in side.steps] if side else []
+    for j, api in enumerate(apis):
+        where = at if isinstance(side, str) else (*at, "steps", j, "api")
+        if not api.startswith(framework + "."):
+            yield where, f"{api!r} is not an API of {framework}"
+        elif why := refused(api):
+            yield where, why
+    if isinstance(side, Composite):
+        for j, step in enumerate(side.steps):
+            for k, arg in enumerate(step.args):
+                if isinstance(arg, int) and not 0 <= arg < j:
+                    yield (*at, "steps", j, "args", k), f"step {arg} is not an earlier step"
+        for k, number in enumerate(side.returns or []):
+            if not 0 <= number < len(side.steps):
+                yield (*at, "returns", k), f"there is no step {number}"
+
+
+def _differences(operation: Operation, pair: Pair, at: Path_) -> Broken:
+    local = [case for case in operation.cases]
+    for j, difference in enumerate(pair.differences):
+        where = (*at, "differences", j)
+        if difference.kind in SIGNATURE_KINDS:
+            if not difference.parameters and difference.kind.value not in ("order", "call-form") \
+                    and pair.torch and pair.mindspore:
+                yield where, f"name the parameters that differ by {difference.kind.value}"
+            continue
+        if not difference.cases:
+            yield where, f"name the cases that show {difference.kind.value}"
+        for k, pattern in enumerate(difference.cases):
+            ids = (case.id for case in local)
+            if not any(matches(pattern, i) or pattern.split("[")[0] == i or "*" in pattern for i in ids):
+                yield (*where, "cases", k), f"no case of this file matches {pattern!r}"
+
+
+def _cases(operation: Operation) -> Broken:
+    ids = Counter(case.id for case in operation.cases)
+    known = operation.parameters
+    documents = {document.id for document in operation.documents}
+    if operation_size(operation) > MAX_EXPANSIONS:
+        yield ("cases",), f"the grids expand to {operation_size(operation):,} cases; at most {MAX_EXPANSIONS:,}"
+    for i, case in enumerate(operation.cases):
+        at: Path_ = ("cases", i)
+        if ids[case.id] > 1:
+            yield (*at, "id"), f"case {case.id!r} is listed twice"
+        for key, names in (("parameters", case.parameters), ("inputs", case.arrays()), ("grid", case.grid)):
+            for name in names:
+                if name not in known and not (key == "grid" and name == "dtype"):
+                    yield (*at, key, name), f"{name!r} is not a parameter of this operation"
+        for name, values in case.grid.items():
+            yield from _grid_values(name, values, (*at, "grid", name))
+        if case.source and case.source.document not in documents:
+            yield (*at, "source", "document"), f"{case.source.document!r} is not in documents"
+        for j, pattern in enumerate(case.pairs or []):
+            if not any(matches(pattern, pair.id) for pair in operation.pairs):
+                yield (*at, "pairs", j), f"no pair of this file matches {pattern!r}"
+        if case.slip and case.expect is None:
+            yield (*at, "slip"), "a slip needs the claim it speaks of, in expect"
+
+
+def _grid_values(name: str, values: list[Any], at: Path_) -> Broken:
+    if not values:
+        yield at, "an empty list gives no case"
+    for j, value in enumerate(values):
+        if name == "dtype" and value not in DTYPES:
+            yield (*at, j), f"{value!r} is not a dtype; one of {', '.join(DTYPES)}"
+        if isinstance(value, dict):
+            try:
+                Input.model_validate(value)
+            except ValidationError as error:
+                yield (*at, j), error.errors()[0]["msg"].removeprefix("Value error, ")
+
+
+def _documents(operation: Operation) -> Broken:
+    pairs = {pair.id for pair in operation.pairs}
+    for i, document in enumerate(operation.documents):
+        at: Path_ = ("documents", i)
+        if document.rows and document.pair not in pairs:
+            yield (*at, "pair"), "rows speak of a pair of this file: give its id, torch.x=mindspore.y"
+        apis = [((*at, "signatures", j, "api"), c.api) for j, c in enumerate(document.signatures)]
+        for j, heading in enumerate(document.headings):
+            apis += [((*at, "headings", j, "names"), heading.names)]
+            apis += [((*at, "headings", j, "describes"), heading.describes)]
+        for where, api in apis:
+            if why := refused(api):
+                yield where, why
+
+
+def _expanded(operation: Operation, folder: Path) -> Broken:
+    """Draw every input once: what cannot be drawn is the author's mistake, not a run-time failure."""
+    seen: dict[str, ExpandedCase] = {}
+    index = {case.id: i for i, case in enumerate(operation.cases)}
+    try:
+        for case in expand(operation, folder):
+            at: Path_ = ("cases", index[case.case.id])
+            if case.id in seen:
+                yield (*at, "grid"), f"two points of the grid have the id {case.id!r}"
+            seen[case.id] = case
+            if not case.pairs():
+                yield at, f"{case.id!r} runs through no pair"
+            try:
+                _ = case.arrays
+            except (CaseError, ValueError, TypeError) as error:
+                yield (*at, "inputs"), str(error)
+    except ValidationError:
+        return  # already told by _grid_values

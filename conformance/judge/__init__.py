@@ -1,0 +1,1 @@
+"""From outcomes and the oracle to verdicts."""

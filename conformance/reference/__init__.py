@@ -1,0 +1,1 @@
+"""Float64 oracles, one function per operation, written from the mathematics."""
