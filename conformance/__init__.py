@@ -1,1 +1,3 @@
 """Executable API mapping between PyTorch and MindSpore."""
+
+__version__ = "0.1.0"

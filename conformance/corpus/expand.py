@@ -41,8 +41,13 @@ class ExpandedCase:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """Arrays and options together, by canonical name: the arguments of the reference."""
+        """Arrays and options together, by canonical name."""
         return {**self.arrays, **self.options}
+
+    @property
+    def reference_values(self) -> dict[str, Any]:
+        """The arguments of the reference: the values, and whether the module is training."""
+        return {**self.values, "training": self.case.training}
 
     @property
     def gradients(self) -> list[str]:

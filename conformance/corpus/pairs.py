@@ -74,7 +74,7 @@ def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
             "steps": steps,
             "returns": side.returns if isinstance(side, Composite) else None,
             "values": values,
-            "gradients": case.gradients,
+            "gradients": _differentiated(case, steps),
             "training": case.case.training,
             "seed": case.case.seed,
         }
@@ -93,6 +93,7 @@ def reference_call(case: ExpandedCase) -> Call | None:
             "steps": [step],
             "returns": None,
             "values": _values(case),
+            "states": [n for n in case.values if case.operation.parameters[n].role == "state"],
             "gradients": [],
             "training": case.case.training,
             "seed": case.case.seed,
@@ -115,6 +116,12 @@ def to_wire(array: Array, form: str = "tensor", layout: str = "contiguous") -> W
     if layout != "contiguous":
         packed["layout"] = layout
     return packed
+
+
+def _differentiated(case: ExpandedCase, steps: list[Wire]) -> list[str]:
+    """Constructor arguments are held by the module, not differentiated by."""
+    held = {name for step in steps for name in step["constructor"].values()}
+    return [name for name in case.gradients if name not in held]
 
 
 def _values(case: ExpandedCase) -> Wire:

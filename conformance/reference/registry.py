@@ -10,10 +10,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+
+import numpy as np
 
 import conformance.reference as package
 
@@ -54,6 +56,64 @@ class Reference:
 
 
 _REGISTRY: dict[str, Reference] = {}
+
+
+def output_dtypes(entry: Reference, values: Mapping[str, Any], result: Result) -> list[str]:
+    """Return the dtype name of each output of `result`, flattened, by the rule of `entry`.
+
+    `values` are the arguments in the case's own dtypes.
+    """
+    count = sum(1 for _ in flatten(result.output))
+    rule = entry.dtype
+    if callable(rule):
+        taken = inspect.signature(rule).parameters
+        rule = rule(**{k: v for k, v in values.items() if k in taken})
+    rules = list(rule) if isinstance(rule, tuple) else [rule] * count
+    if len(rules) != count:
+        raise ValueError(f"{entry.name}: {count} outputs, but dtype rules for {len(rules)}")
+    return [_dtype(rule, values) for rule in rules]
+
+
+def flatten(output: Any) -> Iterator[Any]:
+    """Yield the arrays of an output, left to right."""
+    if isinstance(output, tuple | list):
+        for item in output:
+            yield from flatten(item)
+    else:
+        yield output
+
+
+def _dtype(rule: str, values: Mapping[str, Any]) -> str:
+    if rule.startswith("="):
+        return str(np.asarray(values[rule[1:]]).dtype.name)
+    if rule != "promote":
+        return rule
+    names = [v.dtype.name for v in values.values() if isinstance(v, np.ndarray)]
+    return promote(names)
+
+
+def promote(names: list[str]) -> str:
+    """Return the dtype that tensors of the dtypes `names` promote to.
+
+    A complex dtype wins over a floating one, that over an integer one, that over bool; among one
+    category NumPy's rules hold, and float16 with bfloat16 gives float32.
+    Source: PyTorch documentation, "Tensor Attributes", torch.dtype; MindSpore follows the same.
+    """
+    def category(name: str) -> int:
+        kinds = ("bool", "int", "uint", "float", "bfloat", "complex")
+        return (0, 1, 1, 2, 2, 3)[next(i for i, k in enumerate(kinds) if name.startswith(k))]
+
+    if not names:
+        return "float32"
+    top = max(map(category, names))
+    chosen = {n for n in names if category(n) == top}
+    if top == 3 and "float64" in names:
+        chosen.add("complex128")
+    if len(chosen) == 1:
+        return chosen.pop()
+    if chosen == {"float16", "bfloat16"}:
+        return "float32"
+    return np.result_type(*(n for n in chosen if n != "bfloat16")).name
 
 
 def reference(

@@ -1,0 +1,190 @@
+"""A run from end to end: plan, execute, store."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from conformance import __version__
+from conformance.corpus.expand import ExpandedCase
+from conformance.corpus.loader import Corpus
+from conformance.corpus.pairs import Call, plan, reference_call
+from conformance.corpus.schema import Composite, Pair
+from conformance.errors import HarnessError
+from conformance.run import pool
+from conformance.run.select import Selection
+from conformance.run.store import PlannedItem, RunFile
+from conformance.run.target import Target
+from conformance.taxonomy import Kind
+
+BATCH = 64
+BATCH_SECONDS = 0.5
+DEADLY = (Kind.CRASH, Kind.HANG)
+
+
+@dataclass
+class Plan:
+    """What a run will execute: items by name, and each target's distinct calls."""
+
+    items: list[PlannedItem] = field(default_factory=list)
+    calls: dict[str, dict[str, Call]] = field(default_factory=dict)
+    apis: dict[str, dict[str, None]] = field(default_factory=dict)
+    deadly: set[str] = field(default_factory=set)
+
+
+def make_plan(corpus: Corpus, targets: Sequence[Target], selection: Selection) -> Plan:
+    """Plan every selected case through every pair on every target.
+
+    The same call asked for by two pairs is made once.
+    """
+    made = Plan(calls={t.name: {} for t in targets}, apis={t.name: {} for t in targets})
+    for case in corpus.cases():
+        for pair in case.pairs():
+            for target in targets:
+                if selection.takes(case, pair, target.name):
+                    _add(made, case, pair, target)
+    return made
+
+
+def _add(made: Plan, case: ExpandedCase, pair: Pair, target: Target) -> None:
+    call = _call(case, pair, target)
+    made.items.append(
+        PlannedItem(case.id, case.hash, pair.id, target.name, call.id if call else "")
+    )
+    if call is not None:
+        made.calls[target.name].setdefault(call.id, call)
+    if target.framework != "numpy":
+        made.apis[target.name].update(dict.fromkeys(_apis(case, pair, target)))
+        if any(d.kind in DEADLY and case.covered_by(d.cases) for d in pair.differences):
+            made.deadly.add(target.name)
+
+
+def _call(case: ExpandedCase, pair: Pair, target: Target) -> Call | None:
+    return reference_call(case) if target.framework == "numpy" else plan(case, pair, target.framework)
+
+
+def _apis(case: ExpandedCase, pair: Pair, target: Target) -> Iterator[str]:
+    """Yield the APIs of the pair and of the documents' claims that are `target`'s to describe."""
+    side = pair.torch if target.framework == "torch" else pair.mindspore
+    if isinstance(side, Composite):
+        yield from (step.api for step in side.steps)
+    elif side is not None:
+        yield side
+    for document in case.operation.documents:
+        claimed = [claim.api for claim in document.signatures]
+        for heading in document.headings:
+            claimed += [heading.names, heading.describes]
+        yield from (api for api in claimed if api.split(".")[0] == target.framework)
+
+
+def corpus_hash(corpus: Corpus) -> str:
+    """Return a hash of all case files."""
+    digest = hashlib.sha256()
+    for name in sorted(corpus.documents):
+        digest.update(corpus.documents[name].text.encode())
+    return digest.hexdigest()[:16]
+
+
+Observer = Callable[[pool.Event], None]
+
+
+def execute(
+    corpus: Corpus,
+    targets: Sequence[Target],
+    run: RunFile,
+    *,
+    selection: Selection,
+    jobs: int,
+    timeout: float,
+    observer: Observer = lambda _: None,
+) -> None:
+    """Execute what `run` does not hold yet and store it.
+
+    Raises HarnessError when nothing is selected or no framework's target starts.
+    """
+    made = make_plan(corpus, targets, selection)
+    if not made.items:
+        raise HarnessError("nothing selected: no case, pair and target match")
+    _prepare(run, corpus, targets, made, selection)
+    done = run.executed()
+    lanes = [
+        pool.Lane(
+            target=target,
+            calls=deque(c for i, c in made.calls[target.name].items() if (target.name, i) not in done),
+            apis=tuple(made.apis[target.name]),
+            expects_death=target.name in made.deadly,
+        )
+        for target in targets
+    ]
+    lanes = [lane for lane in lanes if lane.calls or lane.apis]
+    start = time.perf_counter()
+    _collect(run, pool.execute(lanes, jobs=jobs, timeout=timeout), observer)
+    started = [name for name, info in run.targets().items() if "unavailable" not in info]
+    wanted = [t.name for t in targets if t.framework != "numpy"]
+    run.note(
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(time.perf_counter() - start, 3),
+    )
+    if wanted and not set(wanted) & set(started):
+        reasons = "; ".join(f"{n}: {run.targets()[n]['unavailable']}" for n in wanted)
+        raise HarnessError(f"no framework could be started ({reasons})")
+
+
+def _prepare(
+    run: RunFile, corpus: Corpus, targets: Sequence[Target], made: Plan, selection: Selection
+) -> None:
+    """Fill a new run file, or check that a resumed one holds the same run."""
+    facts = {
+        "corpus": corpus_hash(corpus),
+        "targets": [target.name for target in targets],
+        "select": selection.expression,
+    }
+    if "corpus" not in run.manifest:
+        run.keep_corpus(corpus)
+        run.plan(made.items)
+        run.note(
+            **facts,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=sys.argv,
+            conformance=__version__,
+            platform=platform.platform(),
+            complete=selection.everything,
+        )
+        return
+    for key, value in facts.items():
+        if run.manifest[key] != value:
+            before = run.manifest[key]
+            raise HarnessError(
+                f"{run.path}: cannot resume, {key} was {before} and is now {value}; "
+                "run without --resume to start over"
+            )
+    run.note(finished=None)
+
+
+def _collect(run: RunFile, events: Iterator[pool.Event], observer: Observer) -> None:
+    batch: list[tuple[str, str, dict[str, Any]]] = []
+    written = time.monotonic()
+    try:
+        for event in events:
+            match event:
+                case pool.Done():
+                    batch.append((event.target, event.call, event.message))
+                case pool.Started():
+                    run.target(event.target, event.info)
+                case pool.Refused():
+                    run.target(event.target, {"unavailable": event.reason})
+                case pool.Described():
+                    run.describe(event.target, event.signatures)
+            if len(batch) >= BATCH or (batch and time.monotonic() - written > BATCH_SECONDS):
+                run.add(batch)
+                batch, written = [], time.monotonic()
+            observer(event)
+    finally:
+        run.add(batch)

@@ -1,0 +1,207 @@
+"""The run file: one SQLite database with the corpus, the plan, the manifest and every outcome.
+
+It is self-sufficient: produced on one machine, it is judged and rendered on another.  Outcomes are
+written in batches, one transaction each, so a kill loses at most what was in flight; the footer
+``finished`` in the manifest says that nothing is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from conformance.corpus.expand import ExpandedCase, expand
+from conformance.corpus.loader import Corpus, load_texts
+from conformance.errors import HarnessError
+from conformance.run import outcome
+from conformance.run.outcome import Outcome
+
+FORMAT = 1
+_SCHEMA = """
+CREATE TABLE manifest  (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (path TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE files     (document TEXT, name TEXT, data BLOB NOT NULL, PRIMARY KEY (document, name));
+CREATE TABLE targets   (name TEXT PRIMARY KEY, info TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE items     (number INTEGER PRIMARY KEY, "case" TEXT, "hash" TEXT, pair TEXT, target TEXT, call TEXT);
+CREATE TABLE outcomes  (target TEXT, call TEXT, kind TEXT NOT NULL, duration REAL NOT NULL,
+                        message BLOB NOT NULL, PRIMARY KEY (target, call)) WITHOUT ROWID;
+CREATE TABLE signatures (target TEXT, api TEXT, signature TEXT NOT NULL, PRIMARY KEY (target, api));
+"""
+
+
+@dataclass(frozen=True)
+class PlannedItem:
+    """One item of a run by names; `call` is empty when the pair has no side for the target."""
+
+    case: str
+    hash: str
+    pair: str
+    target: str
+    call: str
+
+
+class RunFile:
+    """An open run file."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """Create an empty run file, replacing what was there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        connection = sqlite3.connect(path)
+        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+        run = cls(path, connection)
+        run.note(format=FORMAT)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a run file.  Raises HarnessError when it is none, or of another format."""
+        if not path.is_file():
+            raise HarnessError(f"{path}: no such run file; `conformance run --out {path}` makes one")
+        try:
+            run = cls(path, sqlite3.connect(path))
+            found = run.manifest.get("format")
+        except sqlite3.DatabaseError as error:
+            raise HarnessError(f"{path}: not a run file ({error})") from None
+        if found != FORMAT:
+            raise HarnessError(f"{path}: run file format {found}, this version reads {FORMAT}")
+        return run
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file, so that copying one file copies the run."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._db.execute("PRAGMA journal_mode=DELETE")
+        self._db.close()
+
+    # Writing ------------------------------------------------------------------------------------
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to the manifest."""
+        with self._db:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO manifest VALUES (?, ?)",
+                [(key, json.dumps(value)) for key, value in facts.items()],
+            )
+        self.__dict__.pop("manifest", None)
+
+    def keep_corpus(self, corpus: Corpus) -> None:
+        """Keep the text of every case file and the arrays beside it that its cases read."""
+        with self._db:
+            for document in corpus.documents.values():
+                self._db.execute("INSERT INTO documents VALUES (?, ?)", (document.path, document.text))
+                names = {
+                    spec.npy
+                    for case in expand(document.operation, document.folder)
+                    for spec in case.specs.values()
+                    if spec.npy is not None
+                }
+                self._db.executemany(
+                    "INSERT INTO files VALUES (?, ?, ?)",
+                    [(document.path, n, (document.folder / n).read_bytes()) for n in sorted(names)],
+                )
+
+    def plan(self, items: Iterable[PlannedItem]) -> None:
+        """Write down what the run is to execute."""
+        with self._db:
+            self._db.executemany(
+                'INSERT INTO items ("case", "hash", pair, target, call) VALUES (?, ?, ?, ?, ?)',
+                [(i.case, i.hash, i.pair, i.target, i.call) for i in items],
+            )
+
+    def target(self, name: str, info: Mapping[str, Any]) -> None:
+        """Write down what a target said of itself, or ``{"unavailable": reason}``."""
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO targets VALUES (?, ?)", (name, json.dumps(info)))
+
+    def describe(self, target: str, signatures: Iterable[dict[str, Any]]) -> None:
+        """Keep introspected signatures."""
+        with self._db:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO signatures VALUES (?, ?, ?)",
+                [(target, s["api"], json.dumps(s)) for s in signatures],
+            )
+
+    def add(self, batch: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
+        """Write (target, call, outcome message) triples in one transaction."""
+        rows = [
+            (target, call, m["outcome"], m.get("duration", 0.0), outcome.dumps(m))
+            for target, call, m in batch
+        ]
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?)", rows)
+
+    # Reading ------------------------------------------------------------------------------------
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The facts of the run."""
+        rows = self._db.execute("SELECT key, value FROM manifest")
+        return {key: json.loads(value) for key, value in rows}
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return bool(self.manifest.get("finished"))
+
+    def targets(self) -> dict[str, dict[str, Any]]:
+        """Return what each target said of itself, in the order they were asked for."""
+        found = {name: json.loads(info) for name, info in self._db.execute("SELECT * FROM targets")}
+        order = self.manifest.get("targets", list(found))
+        return {name: found.get(name, {"unavailable": "it was never started"}) for name in order}
+
+    def signatures(self, target: str) -> dict[str, dict[str, Any]]:
+        """Return the introspected signatures of one target by API."""
+        rows = self._db.execute("SELECT api, signature FROM signatures WHERE target = ?", (target,))
+        return {api: json.loads(text) for api, text in rows}
+
+    def executed(self) -> set[tuple[str, str]]:
+        """Return the (target, call) that have an outcome."""
+        return set(self._db.execute("SELECT target, call FROM outcomes"))
+
+    def items(self) -> list[PlannedItem]:
+        """Return the plan."""
+        rows = self._db.execute('SELECT "case", "hash", pair, target, call FROM items ORDER BY number')
+        return [PlannedItem(*row) for row in rows]
+
+    def outcomes(self) -> dict[tuple[str, str], Outcome]:
+        """Return every outcome by (target, call)."""
+        rows = self._db.execute("SELECT target, call, message FROM outcomes")
+        return {(t, c): outcome.from_message(outcome.loads(m)) for t, c, m in rows}
+
+    def framework_seconds(self) -> float:
+        """Return the time spent inside framework calls, summed over all outcomes."""
+        return float(self._db.execute("SELECT COALESCE(SUM(duration), 0) FROM outcomes").fetchone()[0])
+
+    def corpus(self) -> Corpus:
+        """Return the corpus as it was when the run was made."""
+        files: dict[str, dict[str, bytes]] = {}
+        for document, name, data in self._db.execute("SELECT document, name, data FROM files"):
+            files.setdefault(document, {})[name] = data
+        rows = self._db.execute("SELECT path, text FROM documents ORDER BY path").fetchall()
+        with tempfile.TemporaryDirectory(prefix="conformance-run-") as root:
+            texts = []
+            for number, (path, text) in enumerate(rows):
+                folder = Path(root, str(number))
+                for name, data in files.get(path, {}).items():
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    (folder / name).write_bytes(data)
+                texts.append((path, text, folder))
+            return load_texts(texts)
+
+    def cases(self, corpus: Corpus) -> Iterator[tuple[PlannedItem, ExpandedCase]]:
+        """Yield every planned item with its case."""
+        by_id = {case.id: case for case in corpus.cases()}
+        for item in self.items():
+            yield item, by_id[item.case]

@@ -1,0 +1,108 @@
+"""Targets: framework, version, device and mode in one interpreter, by name."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from conformance.errors import CallerError
+
+DEFAULT_TARGETS = ("numpy", "torch", "mindspore", "mindspore:cpu:graph")
+CONFIG_FILE = "conformance.toml"
+
+_NAME = re.compile(
+    r"(?P<framework>numpy|torch|mindspore)(@(?P<version>[\w.+-]+))?(:(?P<device>\w+))?(:(?P<mode>\w+))?"
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where calls run.
+
+    `python` is the interpreter, on this machine or on `ssh` (``user@host``).  `adapter` names a
+    module file that replaces the framework's own adapter; fake frameworks in tests are such files.
+    """
+
+    name: str
+    framework: Literal["numpy", "torch", "mindspore"]
+    version: str = ""
+    device: str = ""
+    mode: str = ""
+    python: str = sys.executable
+    ssh: str = ""
+    adapter: Path | None = None
+    env: tuple[tuple[str, str], ...] = field(default=())
+
+    def refuses(self, info: dict[str, Any]) -> str | None:
+        """Return why a worker that says `info` is not this target, or None when it is."""
+        installed = str(info.get("version", ""))
+        if self.version and installed.split("+")[0] != self.version.split("+")[0]:
+            return f"{self.framework} {installed} is installed in {self.python}, not {self.version}"
+        return None
+
+
+class TargetConfig(BaseModel):
+    """One ``[targets."NAME"]`` table of conformance.toml."""
+
+    model_config = ConfigDict(extra="forbid")
+    python: str = sys.executable
+    ssh: str = ""
+    adapter: Path | None = None
+    env: dict[str, str] = {}
+
+
+def parse(name: str, configured: dict[str, TargetConfig] | None = None) -> Target:
+    """Return the target called `name`: ``framework[@version][:device][:mode]``.
+
+    Raises CallerError when the name is not of that form.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise CallerError(
+            f"target {name!r} is not framework[@version][:device][:mode], "
+            "such as torch, torch:cuda, mindspore:cpu:graph or mindspore@2.9.0"
+        )
+    given = {key: value or "" for key, value in match.groupdict().items()}
+    extra = (configured or {}).get(name, TargetConfig())
+    env = tuple(sorted(extra.env.items()))
+    return Target(
+        name=name,
+        framework=given["framework"],  # type: ignore[arg-type]
+        version=given["version"],
+        device=given["device"],
+        mode=given["mode"],
+        python=extra.python,
+        ssh=extra.ssh,
+        adapter=extra.adapter,
+        env=env,
+    )
+
+
+def configured(path: Path | None = None) -> dict[str, TargetConfig]:
+    """Return the targets that `path` (default: conformance.toml here, if any) configures."""
+    file = path or Path(CONFIG_FILE)
+    if not file.is_file():
+        if path is not None:
+            raise CallerError(f"{path}: no such file")
+        return {}
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8")).get("targets", {})
+        found = {name: TargetConfig.model_validate(table) for name, table in tables.items()}
+    except (tomllib.TOMLDecodeError, ValidationError, AttributeError) as error:
+        first = str(error).splitlines()
+        raise CallerError(f"{file}: {' '.join(first[:3])}") from None
+    for config in found.values():
+        if config.adapter is not None:
+            config.adapter = (file.parent / config.adapter).resolve()
+    return found
+
+
+def framework_of(name: str) -> str:
+    """Return the framework of the target called `name`."""
+    return re.split("[@:]", name, maxsplit=1)[0]

@@ -1,0 +1,244 @@
+"""MindSpore, PyNative and graph mode."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conformance.worker import wire
+from conformance.worker.base import Adapter, Message, TargetUnavailable, cotangents, leaves, rebuild
+
+os.environ.setdefault("GLOG_v", "3")
+try:
+    import mindspore as ms
+
+    from conformance.worker.mindspore_cell import wrap
+except ImportError as error:
+    raise TargetUnavailable(f"MindSpore cannot be imported: {error}") from None
+
+DEVICES = {"cpu": "CPU", "gpu": "GPU", "ascend": "Ascend"}
+
+
+class MindSporeAdapter(Adapter):
+    """MindSpore on ``cpu``, ``gpu`` or ``ascend``; mode ``pynative`` or ``graph``.
+
+    Graph mode is ``mindspore.jit`` of a cell that makes the call: the call itself is compiled.
+    """
+
+    root = "mindspore"
+    unsupported = (
+        ("dtype", re.compile(r"Unsupported data type|"
+                             r"must be a type of \{[^}]*\}, but got (Tensor\[)?\w+|"
+                             r"is not in the support list|not support(ed)? (data ?type|dtype)", re.I)),
+        ("device", re.compile(r"kernel \w+ unregistered|Create kernelmod for op \w+ failed|"
+                              r"Unsupported op \[\w+\] on|not supported on (the )?(CPU|GPU|Ascend)", re.I)),
+    )  # fmt: skip
+
+    def __init__(self, device: str, mode: str) -> None:
+        super().__init__(device or "cpu", mode or "pynative")
+        if self.mode not in ("pynative", "graph"):
+            raise TargetUnavailable(f"MindSpore runs in mode pynative or graph, not {mode!r}")
+        if self.device not in DEVICES:
+            raise TargetUnavailable(f"unknown device {device!r}: {', '.join(DEVICES)}")
+        try:
+            ms.set_device(DEVICES[self.device])
+        except Exception as error:
+            raise TargetUnavailable(str(error).strip().splitlines()[0]) from None
+        ms.set_context(mode=ms.PYNATIVE_MODE)
+        if os.environ.get("CONFORMANCE_MINDSPORE_DEFAULTS") != "1":
+            ms.set_context(pynative_synchronize=True)
+        self.graph = self.mode == "graph"
+
+    def info(self) -> Message:
+        """Return version, build and device."""
+        commit = Path(ms.__file__).with_name(".commit_id")
+        found = re.search(r"sha1\]:(\w+)", commit.read_text()) if commit.exists() else None
+        return {
+            "version": ms.__version__,
+            "build": found.group(1) if found else "",
+            "device": self.device,
+            "mode": self.mode,
+            "synchronous": os.environ.get("CONFORMANCE_MINDSPORE_DEFAULTS") != "1",
+        }
+
+    def dtype(self, name: str) -> Any:
+        """Return ``mindspore.<name>``."""
+        return getattr(ms, "bool_" if name == "bool" else name)
+
+    def tensor(self, value: Message) -> Any:
+        """Return the tensor; bfloat16 is cast from the float32 that equals it."""
+        name = value[wire.ARRAY][0]
+        array = wire.unpack(value)
+        if value.get("layout") == "transposed" and array.ndim >= 2:
+            swapped = {**value, wire.ARRAY: _swapped(name, array), "layout": "contiguous"}
+            return self.tensor(swapped).swapaxes(-1, -2)
+        if name == "bfloat16":
+            return ms.Tensor(wire.bfloat16_values(array)).astype(ms.bfloat16)
+        return ms.Tensor(array)
+
+    def parameter(self, tensor: Any) -> Any:
+        """Return ``mindspore.Parameter``."""
+        return ms.Parameter(tensor, name="parameter")
+
+    def array(self, value: Any) -> Message | None:
+        """Return the wire form of a tensor."""
+        if not isinstance(value, ms.Tensor):
+            return None
+        array = value.asnumpy()
+        if array.dtype.name == "bfloat16":
+            return wire.pack("bfloat16", np.ascontiguousarray(array).view(np.uint16).reshape(array.shape))
+        return wire.pack(array.dtype.name, array)
+
+    def seed(self, seed: int) -> None:
+        """``mindspore.set_seed`` and ``mindspore.manual_seed``: each drives part of the operators."""
+        ms.set_seed(seed)
+        ms.manual_seed(seed)
+
+    def set_training(self, module: Any, train: bool) -> None:
+        """``cell.set_train(train)``."""
+        if isinstance(module, ms.nn.Cell):
+            module.set_train(train)
+
+    def assign(self, module: Any, state: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        """Set parameters by attribute name; all take the dtype of the state, or of the inputs."""
+        if not isinstance(module, ms.nn.Cell):
+            return
+        slots = dict(module.parameters_and_names())
+        given = [*state.values(), *values.values()]
+        floating = [v.dtype for v in given if isinstance(v, ms.Tensor) and v.is_floating_point()]
+        for slot in slots.values():
+            if floating and slot.dtype != floating[0] and slot.is_floating_point():
+                slot.set_dtype(floating[0])
+        for name, tensor in state.items():
+            if name not in slots:
+                raise LookupError(f"{type(module).__name__} has no state {name!r}: {sorted(slots)}")
+            if tuple(slots[name].shape) != tuple(tensor.shape):
+                shapes = f"{tuple(slots[name].shape)}, not {tuple(tensor.shape)}"
+                raise ValueError(f"state {name!r} has shape {shapes}")
+            slots[name].set_data(tensor.copy())
+
+    def run_function(self, message: Message) -> Message:
+        """Run the steps, compiled in graph mode; differentiate with ``GradOperation``."""
+        values = self.inputs(message)
+        targets = self._targets(message, values)
+        result = self._forward(message, values, targets)
+        reply = {
+            "outcome": "returned",
+            "output": self.output(result),
+            "mutated": self.mutated(message, values),
+            "state": self._state(message, targets),
+        }
+        if message["gradients"]:
+            self.stage = "gradient"
+            try:
+                reply["gradients"] = self._gradients(message, result)
+            except Exception as error:
+                self.stage = "gradient"
+                reply["gradient_error"] = self.raised(error)
+        return reply
+
+    def forward(self, message: Message, values: Mapping[str, Any]) -> Any:
+        """Run the steps of `message` once, compiled in graph mode."""
+        return self._forward(message, values, self._targets(message, values))
+
+    def _forward(self, message: Message, values: Mapping[str, Any], targets: list[Any]) -> Any:
+        if self.graph:
+            cell, tensors = wrap(message, values, targets, self._fixed)
+            cell.construct = ms.jit(cell.construct)
+            return cell(*tensors)
+        results: list[Any] = []
+        for step, target in zip(message["steps"], targets, strict=True):
+            args = [results[a] if isinstance(a, int) else values[a] for a in step["args"]]
+            results.append(self.invoke(step, target, args, self.kwargs(step, values)))
+        if message["returns"] is None:
+            return results[-1]
+        return tuple(results[i] for i in message["returns"])
+
+    def _targets(self, message: Message, values: Mapping[str, Any]) -> list[Any]:
+        return [self.callable(step, values, message["training"]) for step in message["steps"]]
+
+    def _state(self, message: Message, targets: list[Any]) -> Message:
+        state: Message = {}
+        for step, target in zip(message["steps"], targets, strict=True):
+            if step["state"]:
+                slots = dict(target.parameters_and_names())
+                state |= {c: self.array(slots[name]) for name, c in step["state"].items()}
+        return state
+
+    def _gradients(self, message: Message, result: Any) -> Message:
+        """Differentiate a second, fresh construction of the call by its tensors and its state."""
+        values = self.inputs(message)
+        targets = self._targets(message, values)
+        self.stage = "gradient"
+        cell, tensors = wrap(message, values, targets, self._fixed)
+        slots = {
+            canonical: dict(target.parameters_and_names())[name]
+            for step, target in zip(message["steps"], targets, strict=True)
+            for name, canonical in step["state"].items()
+            if canonical in message["gradients"]
+        }
+        outputs = list(leaves(result))
+        seeds = cotangents([self._shape(out) for out in outputs])
+        heads = [
+            ms.ops.zeros_like(out) if seed is None else ms.Tensor(seed.astype(np.float32)).astype(out.dtype)
+            for out, seed in zip(outputs, seeds, strict=True)
+        ]
+        differentiate = ms.ops.GradOperation(get_all=True, get_by_list=bool(slots), sens_param=True)
+        weights = [ms.ParameterTuple(slots.values())] if slots else []
+        gradient = differentiate(cell, *weights)
+        if self.graph:
+            gradient = ms.jit(gradient)
+        found = gradient(*tensors, rebuild(result, iter(heads)))
+        by_input, by_state = found if slots else (found, ())
+        named = dict(zip(cell.inputs, by_input, strict=True)) | dict(zip(slots, by_state, strict=True))
+        return {n: self.array(named[n]) if n in named else None for n in message["gradients"]}
+
+    @staticmethod
+    def _shape(out: Any) -> tuple[int, ...] | None:
+        inexact = isinstance(out, ms.Tensor) and (out.is_floating_point() or out.is_complex())
+        return tuple(out.shape) if inexact else None
+
+    def run_optimizer(self, message: Message) -> Message:
+        """Call the optimizer with one gradient for each row of `grads`."""
+        step = message["steps"][0]
+        values = self.inputs(message)
+        parameter = ms.Parameter(values["params"].copy(), name="parameter")
+        self.stage = "construct"
+        optimizer = self.resolve(step["api"])([parameter], **self.constructor(step, values))
+        if self.graph:
+            optimizer.construct = ms.jit(optimizer.construct)
+        self.stage = "call"
+        trajectory = []
+        for gradient in wire.unpack(message["values"]["grads"]):
+            optimizer((ms.Tensor(gradient),))
+            trajectory.append(parameter.asnumpy().copy())
+        stacked = np.stack(trajectory)
+        return {"outcome": "returned", "output": wire.pack(stacked.dtype.name, stacked)}
+
+    def run_schedule(self, message: Message) -> Message:
+        """Read ``param_groups[0]["lr"]`` of an experimental SGD before each step."""
+        step = message["steps"][0]
+        values = self.inputs(message)
+        sgd = self.resolve("mindspore.experimental.optim.SGD")
+        optimizer = sgd([ms.Parameter(ms.ops.zeros(1), name="parameter")], lr=values["base_lr"])
+        self.stage = "construct"
+        schedule = self.resolve(step["api"])(optimizer, **self.constructor(step, values))
+        self.stage = "call"
+        rates = []
+        for _ in range(values["steps"]):
+            rates.append(float(optimizer.param_groups[0]["lr"]))
+            schedule.step()
+        return {"outcome": "returned", "output": wire.pack("float64", np.asarray(rates))}
+
+
+def _swapped(name: str, array: np.ndarray[Any, Any]) -> tuple[str, tuple[int, ...], bytes]:
+    swapped = np.ascontiguousarray(array.swapaxes(-1, -2))
+    return name, swapped.shape, swapped.tobytes()
+
+
+ADAPTER = MindSporeAdapter

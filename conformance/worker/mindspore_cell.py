@@ -1,0 +1,94 @@
+"""The cell that makes a call, written to an importable file.
+
+``mindspore.jit`` and ``GradOperation`` read the source of what they compile, so the call is spelt
+out as a ``construct`` method: tensors are its arguments, everything else an attribute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+
+Message = dict[str, Any]
+_FOLDER = Path(tempfile.mkdtemp(prefix="conformance-cells-"))
+
+
+def wrap(
+    message: Message,
+    values: Mapping[str, Any],
+    targets: list[Any],
+    fixed: Callable[[Message], Message],
+) -> tuple[Any, list[Any]]:
+    """Return a cell that runs the steps of `message`, and the tensors to call it with.
+
+    The cell's attribute ``inputs`` names those tensors, canonically and in order.
+    """
+    used = {a for s in message["steps"] for a in [*s["args"], *s["kwargs"].values()]}
+    names = [n for n in values if n in used and isinstance(values[n], ms.Tensor)]
+    constants = {n: v for n, v in values.items() if n in used and n not in names}
+    extras = [{} if s["form"] == "module" else fixed(s) for s in message["steps"]]
+    source = _source(message, names, extras)
+    parts = [None if s["form"] in ("method", "property") else t
+             for s, t in zip(message["steps"], targets, strict=True)]  # fmt: skip
+    flat = {f"k{i}_{name}": v for i, extra in enumerate(extras) for name, v in extra.items()}
+    cell = _cell_class(source)(parts, {f"c_{n}": v for n, v in constants.items()} | flat)
+    cell.inputs = tuple(names)
+    return cell, [values[n] for n in names]
+
+
+def _source(message: Message, names: list[str], extras: list[Message]) -> str:
+    def term(arg: str | int) -> str:
+        if isinstance(arg, int):
+            return f"r{arg}"
+        return f"x_{arg}" if arg in names else f"self.c_{arg}"
+
+    lines = []
+    for i, (step, extra) in enumerate(zip(message["steps"], extras, strict=True)):
+        args = [term(a) for a in step["args"]]
+        keywords = [f"{name}={term(c)}" for name, c in step["kwargs"].items()]
+        keywords += [f"{name}=self.k{i}_{name}" for name in extra]
+        member = step["api"].rsplit(".", 1)[1]
+        if step["form"] == "property":
+            lines.append(f"r{i} = {args[0]}.{member}")
+        elif step["form"] == "method":
+            lines.append(f"r{i} = {args[0]}.{member}({', '.join(args[1:] + keywords)})")
+        else:
+            lines.append(f"r{i} = self.p{i}({', '.join(args + keywords)})")
+    last = len(lines) - 1
+    returns = message["returns"]
+    result = f"r{last}" if returns is None else f"({', '.join(f'r{i}' for i in returns)},)"
+    parameters = ", ".join(["self", *(f"x_{n}" for n in names)])
+    body = "\n".join(f"        {line}" for line in [*lines, f"return {result}"])
+    return (
+        "from mindspore import nn\n\n\n"
+        "class Call(nn.Cell):\n"
+        "    def __init__(self, parts, constants):\n"
+        "        super().__init__()\n"
+        "        for i, part in enumerate(parts):\n"
+        '            setattr(self, f"p{i}", part)\n'
+        "        for name, value in constants.items():\n"
+        "            setattr(self, name, value)\n\n"
+        f"    def construct({parameters}):\n{body}\n"
+    )
+
+
+@cache
+def _cell_class(source: str) -> Any:
+    name = f"conformance_cell_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+    path = _FOLDER / f"{name}.py"
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module.Call

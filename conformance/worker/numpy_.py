@@ -1,0 +1,84 @@
+"""The target ``numpy``: the reference itself, run in the case's own dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from conformance.reference import registry
+from conformance.reference.registry import Result
+from conformance.worker import wire
+from conformance.worker.base import Adapter, Message, TargetUnavailable
+
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
+
+class NumpyAdapter(Adapter):
+    """A third implementation that shows what a plain computation in this dtype looks like."""
+
+    root = "numpy"
+
+    def __init__(self, device: str, mode: str) -> None:
+        super().__init__(device or "cpu", mode or "eager")
+        if self.device != "cpu" or self.mode != "eager":
+            raise TargetUnavailable("NumPy runs on cpu, eager")
+        np.seterr(all="ignore")
+
+    def info(self) -> Message:
+        """Return NumPy's version."""
+        return {"version": np.__version__, "build": "", "device": "cpu", "mode": "eager"}
+
+    def tensor(self, value: Message) -> Any:
+        """Return the array; bfloat16 as the ml_dtypes type."""
+        array = wire.unpack(value)
+        return array.view(BFLOAT16) if value[wire.ARRAY][0] == "bfloat16" else array
+
+    def parameter(self, tensor: Any) -> Any:
+        """NumPy has no parameters."""
+        return tensor
+
+    def dtype(self, name: str) -> Any:
+        """Return the dtype's name: references take dtypes by name."""
+        return name
+
+    def array(self, value: Any) -> Message | None:
+        """Return the wire form of an array or NumPy scalar."""
+        if not isinstance(value, np.ndarray | np.generic):
+            return None
+        array = np.asarray(value)
+        return wire.pack(array.dtype.name, np.ascontiguousarray(array).reshape(array.shape))
+
+    def run_reference(self, message: Message) -> Message:
+        """Run the reference on copies of the values and cast its outputs to the dtypes of its rule."""
+        entry = registry.get(message["steps"][0]["api"])
+        values = self.inputs(message)
+        values["training"] = message["training"]
+        copies = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in values.items()}
+        result: Result = entry(**copies)
+        dtypes = registry.output_dtypes(entry, values, result)
+        return {
+            "outcome": "returned",
+            "output": self.output(_cast(result.output, iter(dtypes))),
+            "mutated": {n: self.output(_as(v, values[n].dtype)) for n, v in result.mutated.items()},
+            "state": {
+                n: self.output(_as(result.state.get(n, values[n]), values[n].dtype))
+                for n in message["states"]
+            },
+        }
+
+
+def _as(value: Any, dtype: Any) -> Any:
+    return np.asarray(value).astype(dtype)
+
+
+def _cast(value: Any, dtypes: Any) -> Any:
+    if isinstance(value, tuple):
+        items = [_cast(item, dtypes) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    name = next(dtypes)
+    return np.asarray(value).astype(BFLOAT16 if name == "bfloat16" else name)
+
+
+ADAPTER = NumpyAdapter

@@ -1,0 +1,69 @@
+"""The worker's main loop.  Shipped by ``run/gateway.py`` and started in the framework's interpreter.
+
+Requests, in order: ``("run", key, message, timeout)``, ``("describe", key, apis)``,
+``("tail", key, path)``.  Replies: ``(key, reply)``.  The first message out is
+``("hello", info)`` or ``("unavailable", reason)``.
+
+A call that exceeds its time is ended by ``faulthandler``'s watchdog, which is a C thread and so
+also ends native code that never gives back the interpreter lock.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import os
+import platform
+import sys
+from typing import Any
+
+import numpy as np
+
+from conformance.worker.base import Adapter, TargetUnavailable
+from conformance.worker.describe import describe
+
+TIMED_OUT_BANNER = "Timeout ("
+"""How faulthandler's watchdog begins what it writes before it ends the process."""
+
+
+def serve(channel: Any, framework: str, device: str, mode: str) -> None:
+    """Answer requests on `channel` until it closes."""
+    faulthandler.enable(sys.stderr)
+    try:
+        module = importlib.import_module(f"conformance.worker.{framework}_")
+        adapter: Adapter = module.ADAPTER(device, mode)
+    except TargetUnavailable as error:
+        channel.send(("unavailable", str(error)))
+        return
+    except Exception as error:
+        channel.send(("unavailable", f"{type(error).__name__}: {error}"[:500]))
+        return
+    channel.send(("hello", {**adapter.info(), **_host()}))
+    for request in channel:
+        channel.send((request[1], _answer(adapter, request)))
+
+
+def _answer(adapter: Adapter, request: tuple[Any, ...]) -> Any:
+    match request:
+        case ("run", _, message, timeout):
+            faulthandler.dump_traceback_later(timeout, exit=True, file=sys.stderr)
+            try:
+                return adapter.execute(message)
+            finally:
+                faulthandler.cancel_dump_traceback_later()
+        case ("describe", _, apis):
+            return [describe(adapter.resolve, api) for api in apis]
+        case _:
+            raise ValueError(f"unknown request {request[0]!r}")
+
+
+def _host() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count() or 0,
+        "threads": os.environ.get("OMP_NUM_THREADS", ""),
+        "pid": os.getpid(),
+    }
