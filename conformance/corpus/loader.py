@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from conformance.corpus import yamlmarks
 from conformance.corpus.expand import ExpandedCase, expand
@@ -42,6 +44,13 @@ class Corpus:
         """Yield every expanded case, lazily, in the order of the files."""
         for document in self.documents.values():
             yield from expand(document.operation, document.folder)
+
+
+def similar_ids(corpus: Corpus, wanted: str) -> str:
+    """Return the case ids closest to `wanted`, joined by commas; empty when none is close."""
+    stems = dict.fromkeys(case.id.split("[")[0] for case in corpus.cases())
+    by_name = [stem for stem in stems if wanted in stem]
+    return ", ".join(difflib.get_close_matches(wanted, stems, n=3) or by_name[:3])
 
 
 def case_files(paths: Iterable[Path]) -> list[Path]:
@@ -104,28 +113,38 @@ def _document(path: str, text: str, folder: Path) -> Document:
     try:
         operation = Operation.model_validate(marked.data)
     except ValidationError as error:
-        raise CorpusError(_problems(path, marked, error)) from None
+        raise CorpusError(schema_problems(path, marked, error)) from None
     return Document(path, text, operation, marked, folder)
 
 
-def _problems(path: str, marked: yamlmarks.Marked, error: ValidationError) -> list[Problem]:
-    """One problem for each place; of a union's several complaints, the most specific."""
-    best: dict[tuple[int, int], tuple[int, str]] = {}
-    for item in error.errors(include_url=False):
-        where = _in_document(item["loc"], marked)
-        place = marked.place(where)
-        name = ".".join(map(str, item["loc"]))
-        message = item["msg"].removeprefix("Value error, ")
-        given = item.get("input")
-        if item["type"] not in ("missing", "extra_forbidden", "value_error") and isinstance(
-            given, str | int | float | bool
-        ):
-            message += f"; found {str(given)[:80]!r}"
-        if item["type"] == "extra_forbidden":
-            message = "unknown key; `conformance schema` lists the known ones"
-        if place not in best or len(where) > best[place][0]:
-            best[place] = (len(where), f"{name}: {message}")
-    return [Problem(path, *place, message) for place, (_, message) in best.items()]
+def schema_problems(path: str, marked: yamlmarks.Marked, error: ValidationError) -> list[Problem]:
+    """One problem for each place.
+
+    Of what the branches of a union complain about one value, the deepest complaint is kept: it is
+    the branch the author meant.
+    """
+    items = error.errors(include_url=False)
+    places = [_in_document(item["loc"], marked) for item in items]
+    found: dict[tuple[int, int], str] = {}
+    for item, where in zip(items, places, strict=True):
+        of_a_union = len(where) < len(item["loc"]) and item["type"] != "missing"
+        deeper = any(len(p) > len(where) and p[: len(where)] == where for p in places)
+        if not (of_a_union and deeper):
+            name = ".".join(map(str, where))
+            found.setdefault(marked.place(where), f"{name}: {_message(item)}")
+    return [Problem(path, *place, message) for place, message in found.items()]
+
+
+def _message(item: ErrorDetails) -> str:
+    if item["type"] == "extra_forbidden":
+        return "unknown key; `conformance schema` lists the known ones"
+    if item["type"] == "missing":
+        return f"{item['loc'][-1]!r} is required"
+    message = item["msg"].removeprefix("Value error, ")
+    given = item.get("input")
+    if item["type"] != "value_error" and isinstance(given, str | int | float | bool):
+        message += f"; found {str(given)[:80]!r}"
+    return message
 
 
 def _in_document(loc: tuple[int | str, ...], marked: yamlmarks.Marked) -> yamlmarks.Path_:

@@ -12,7 +12,7 @@ import numpy as np
 
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.inputs import Array
-from conformance.corpus.schema import Composite, Convert, Form, Pair, Side
+from conformance.corpus.schema import Composite, Convert, Pair, Side
 from conformance.taxonomy import Framework
 from conformance.worker import wire
 
@@ -165,7 +165,7 @@ def _steps(
             }
             for step in side.steps
         ]
-    form = pair.form(framework)
+    form = pair.step_form(framework)
     names = pair.names(framework)
     role = {name: case.operation.parameters[name].role for name in given}
     positional = pair.torch_positional if framework == "torch" else pair.mindspore_positional

@@ -22,13 +22,13 @@ MAX_EXPANSIONS = 2_000
 
 
 def broken_rules(operation: Operation, folder: Path) -> Broken:
-    """Yield (path in the document, message) for each rule `operation` breaks."""
-    yield from _reference(operation)
-    yield from _pairs(operation)
-    yield from _cases(operation)
-    yield from _documents(operation)
-    if operation_size(operation) <= MAX_EXPANSIONS:
-        yield from _expanded(operation, folder)
+    """Yield (path in the document, message) for each rule `operation` breaks.
+
+    Inputs are drawn only when everything else is sound.
+    """
+    checks = (_reference, _pairs, _cases, _documents)
+    broken = [found for check in checks for found in check(operation)]
+    yield from broken or _expanded(operation, folder)
 
 
 def operation_size(operation: Operation) -> int:
@@ -164,17 +164,14 @@ def _expanded(operation: Operation, folder: Path) -> Broken:
     """Draw every input once: what cannot be drawn is the author's mistake, not a run-time failure."""
     seen: dict[str, ExpandedCase] = {}
     index = {case.id: i for i, case in enumerate(operation.cases)}
-    try:
-        for case in expand(operation, folder):
-            at: Path_ = ("cases", index[case.case.id])
-            if case.id in seen:
-                yield (*at, "grid"), f"two points of the grid have the id {case.id!r}"
-            seen[case.id] = case
-            if not case.pairs():
-                yield at, f"{case.id!r} runs through no pair"
-            try:
-                _ = case.arrays
-            except (CaseError, ValueError, TypeError) as error:
-                yield (*at, "inputs"), str(error)
-    except ValidationError:
-        return  # already told by _grid_values
+    for case in expand(operation, folder):
+        at: Path_ = ("cases", index[case.case.id])
+        if case.id in seen:
+            yield (*at, "grid"), f"two points of the grid have the id {case.id!r}"
+        seen[case.id] = case
+        if not case.pairs():
+            yield at, f"{case.id!r} runs through no pair"
+        try:
+            _ = case.arrays
+        except (CaseError, ValueError, TypeError) as error:
+            yield (*at, "inputs"), str(error)

@@ -202,6 +202,16 @@ class Pair(Model):
         """Return how `framework`'s side is called."""
         return self.call[framework] if isinstance(self.call, dict) else self.call
 
+    def step_form(self, framework: Framework) -> Form:
+        """Return how the API itself is called: draws come from a module, a method or a function."""
+        form, api = self.form(framework), self.side(framework)
+        if form != "random" or not isinstance(api, str):
+            return form
+        owner, name = api.split(".")[-2:]
+        if owner == "Tensor":
+            return "method"
+        return "module" if name[0].isupper() else "function"
+
     def names(self, framework: Framework) -> dict[str, str]:
         """Return canonical name: name in `framework`, for the names that differ."""
         return self.torch_names if framework == "torch" else self.mindspore_names

@@ -88,25 +88,43 @@ def _dtype(rule: str, values: Mapping[str, Any]) -> str:
         return str(np.asarray(values[rule[1:]]).dtype.name)
     if rule != "promote":
         return rule
-    names = [v.dtype.name for v in values.values() if isinstance(v, np.ndarray)]
-    return promote(names)
+    return promote(*(v for v in values.values() if isinstance(v, np.ndarray)))
 
 
-def promote(names: list[str]) -> str:
-    """Return the dtype that tensors of the dtypes `names` promote to.
+def promote(*operands: Any) -> str:
+    """Return the dtype that `operands` (arrays, Python numbers) promote to.
 
     A complex dtype wins over a floating one, that over an integer one, that over bool; among one
-    category NumPy's rules hold, and float16 with bfloat16 gives float32.
-    Source: PyTorch documentation, "Tensor Attributes", torch.dtype; MindSpore follows the same.
+    category NumPy's rules hold, and float16 with bfloat16 gives float32.  A 0-d array counts only
+    where it is of a higher category than the arrays with dimensions, a Python number (float32,
+    complex64 or int64) only where it is of a higher one than all arrays.
+    Source: PyTorch documentation, "Tensor Attributes", torch.dtype.
     """
-    def category(name: str) -> int:
-        kinds = ("bool", "int", "uint", "float", "bfloat", "complex")
-        return (0, 1, 1, 2, 2, 3)[next(i for i, k in enumerate(kinds) if name.startswith(k))]
+    ranks: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for operand in operands:
+        if isinstance(operand, np.ndarray):
+            ranks[0 if operand.ndim else 1].append(operand.dtype.name)
+        else:
+            ranks[2].append(_NUMBERS[_category(np.asarray(operand).dtype.name)])
+    names: list[str] = []
+    for rank in ranks:
+        highest = max(map(_category, names), default=-1)
+        names += [name for name in rank if _category(name) > highest]
+    return _joined(names) if names else "float32"
 
-    if not names:
-        return "float32"
-    top = max(map(category, names))
-    chosen = {n for n in names if category(n) == top}
+
+_NUMBERS = ("bool", "int64", "float32", "complex64")
+
+
+def _category(name: str) -> int:
+    """Return 0 for bool, 1 for integers, 2 for floating and 3 for complex dtypes."""
+    kinds = ("bool", "int", "uint", "float", "bfloat", "complex")
+    return (0, 1, 1, 2, 2, 3)[next(i for i, k in enumerate(kinds) if name.startswith(k))]
+
+
+def _joined(names: list[str]) -> str:
+    top = max(map(_category, names))
+    chosen = {n for n in names if _category(n) == top}
     if top == 3 and "float64" in names:
         chosen.add("complex128")
     if len(chosen) == 1:

@@ -17,7 +17,8 @@ from conformance.errors import HarnessError
 from conformance.run.target import Target
 
 STARTUP_SECONDS = 180.0
-STDERR_LINES = 15
+STDERR_LINES = 30
+_CHATTER = ("Extension modules:", '  File "<string>"')
 HUNG = "hung"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -132,7 +133,8 @@ class Worker:
             text = Path(self.folder, "stderr").read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
-        return "\n".join(text.strip().splitlines()[-STDERR_LINES:])
+        lines = [line for line in text.strip().splitlines() if not line.startswith(_CHATTER)]
+        return "\n".join(lines[-STDERR_LINES:])
 
     def kill(self) -> str:
         """End the process at once and return how it ended: a signal's name, or its exit code.
@@ -196,4 +198,8 @@ def _sources(target: Target) -> dict[str, str]:
                 files[f"conformance/{package}/{item.name}"] = item.read_text(encoding="utf-8")
     if target.adapter is not None:
         files[f"conformance/worker/{target.framework}_.py"] = target.adapter.read_text(encoding="utf-8")
+        files["conformance/worker/adapters/__init__.py"] = ""
+        for sibling in target.adapter.parent.glob("*.py"):
+            text = sibling.read_text(encoding="utf-8")
+            files[f"conformance/worker/adapters/{sibling.name}"] = text
     return files

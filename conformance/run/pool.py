@@ -38,6 +38,14 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Queued:
+    """A target has that many calls to make."""
+
+    target: str
+    calls: int
+
+
+@dataclass(frozen=True)
 class Started:
     """A target's first worker is up."""
 
@@ -68,7 +76,7 @@ class Broken:
     error: BaseException
 
 
-Event = Done | Started | Refused | Described | Broken
+Event = Queued | Done | Started | Refused | Described | Broken
 
 
 @dataclass
@@ -93,6 +101,8 @@ def execute(lanes: Iterable[Lane], *, jobs: int, timeout: float) -> Iterator[Eve
     """Run every call of every lane and yield what happens, as it happens."""
     events: queue.Queue[Event | None] = queue.Queue()
     pool = _Pool(list(lanes), events, timeout)
+    for lane in pool.lanes:
+        yield Queued(lane.target.name, len(lane.calls))
     threads = [threading.Thread(target=pool.work, daemon=True) for _ in range(max(1, jobs))]
     for thread in threads:
         thread.start()

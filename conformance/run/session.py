@@ -103,11 +103,13 @@ def execute(
     selection: Selection,
     jobs: int,
     timeout: float,
+    needed: bool = True,
     observer: Observer = lambda _: None,
 ) -> None:
     """Execute what `run` does not hold yet and store it.
 
-    Raises HarnessError when nothing is selected or no framework's target starts.
+    Raises HarnessError when nothing is selected, or when no framework's target starts although one
+    is `needed`.
     """
     made = make_plan(corpus, targets, selection)
     if not made.items:
@@ -132,7 +134,7 @@ def execute(
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.perf_counter() - start, 3),
     )
-    if wanted and not set(wanted) & set(started):
+    if needed and wanted and not set(wanted) & set(started):
         reasons = "; ".join(f"{n}: {run.targets()[n]['unavailable']}" for n in wanted)
         raise HarnessError(f"no framework could be started ({reasons})")
 

@@ -80,9 +80,10 @@ class RunFile:
         return run
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file, so that copying one file copies the run."""
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.execute("PRAGMA journal_mode=DELETE")
+        """Close; a writer folds the write-ahead log in, so that copying one file copies the run."""
+        if self._db.total_changes:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.close()
 
     # Writing ------------------------------------------------------------------------------------

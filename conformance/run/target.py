@@ -26,7 +26,8 @@ class Target:
     """Where calls run.
 
     `python` is the interpreter, on this machine or on `ssh` (``user@host``).  `adapter` names a
-    module file that replaces the framework's own adapter; fake frameworks in tests are such files.
+    module file that replaces the framework's own adapter; it and the modules beside it are shipped
+    to the worker as ``conformance.worker.adapters``.  Fake frameworks in tests are such files.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Target:
     def refuses(self, info: dict[str, Any]) -> str | None:
         """Return why a worker that says `info` is not this target, or None when it is."""
         installed = str(info.get("version", ""))
-        if self.version and installed.split("+")[0] != self.version.split("+")[0]:
+        if self.version and installed.split("+", maxsplit=1)[0] != self.version.split("+")[0]:
             return f"{self.framework} {installed} is installed in {self.python}, not {self.version}"
         return None
 

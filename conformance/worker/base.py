@@ -65,7 +65,7 @@ class Adapter:
         raise NotImplementedError
 
     def run_schedule(self, message: Message) -> Message:
-        """Return the learning rate before each of `steps` steps, float64."""
+        """Return the learning rate before each of `steps` steps, in the dtype it is kept in."""
         raise NotImplementedError
 
     def seed(self, seed: int) -> None:

@@ -213,27 +213,40 @@ class MindSporeAdapter(Adapter):
         if self.graph:
             optimizer.construct = ms.jit(optimizer.construct)
         self.stage = "call"
-        trajectory = []
+        trajectory: list[Message] = []
+        dtype = message["values"]["grads"][wire.ARRAY][0]
         for gradient in wire.unpack(message["values"]["grads"]):
-            optimizer((ms.Tensor(gradient),))
-            trajectory.append(parameter.asnumpy().copy())
-        stacked = np.stack(trajectory)
-        return {"outcome": "returned", "output": wire.pack(stacked.dtype.name, stacked)}
+            optimizer((self.tensor(wire.pack(dtype, gradient)),))
+            trajectory.append(self.output(parameter))
+        return {"outcome": "returned", "output": _stacked(trajectory)}
 
     def run_schedule(self, message: Message) -> Message:
-        """Read ``param_groups[0]["lr"]`` of an experimental SGD before each step."""
+        """Read ``param_groups[0]["lr"]`` of an experimental SGD before each step.
+
+        A function, such as ``nn.piecewise_constant_lr``, returns the list of all rates itself.
+        """
         step = message["steps"][0]
         values = self.inputs(message)
+        schedules = self.resolve(step["api"])
+        if not isinstance(schedules, type):
+            listed = schedules(**self.constructor(step, values))
+            return {"outcome": "returned", "output": wire.pack("float64", np.asarray(listed))}
         sgd = self.resolve("mindspore.experimental.optim.SGD")
         optimizer = sgd([ms.Parameter(ms.ops.zeros(1), name="parameter")], lr=values["base_lr"])
         self.stage = "construct"
-        schedule = self.resolve(step["api"])(optimizer, **self.constructor(step, values))
+        schedule = schedules(optimizer, **self.constructor(step, values))
         self.stage = "call"
-        rates = []
+        rates: list[Message] = []
         for _ in range(values["steps"]):
-            rates.append(float(optimizer.param_groups[0]["lr"]))
+            rates.append(self.output(optimizer.param_groups[0]["lr"]))
             schedule.step()
-        return {"outcome": "returned", "output": wire.pack("float64", np.asarray(rates))}
+        return {"outcome": "returned", "output": _stacked(rates)}
+
+
+def _stacked(arrays: list[Message]) -> Message:
+    """Return arrays of one dtype and shape, in wire form, as the rows of one."""
+    dtype = arrays[0][wire.ARRAY][0]
+    return wire.pack(dtype, np.stack([wire.unpack(array) for array in arrays]))
 
 
 def _swapped(name: str, array: np.ndarray[Any, Any]) -> tuple[str, tuple[int, ...], bytes]:

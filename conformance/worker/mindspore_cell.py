@@ -18,7 +18,8 @@ from typing import Any
 import mindspore as ms
 
 Message = dict[str, Any]
-_FOLDER = Path(tempfile.mkdtemp(prefix="conformance-cells-"))
+_FOLDER = tempfile.TemporaryDirectory(prefix="cells-", dir=Path.cwd())
+"""In the worker's own folder, which goes when the worker goes."""
 
 
 def wrap(
@@ -83,7 +84,7 @@ def _source(message: Message, names: list[str], extras: list[Message]) -> str:
 @cache
 def _cell_class(source: str) -> Any:
     name = f"conformance_cell_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
-    path = _FOLDER / f"{name}.py"
+    path = Path(_FOLDER.name, f"{name}.py")
     path.write_text(source)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

@@ -33,6 +33,7 @@ class TorchAdapter(Adapter):
         if self.mode != "eager":
             raise TargetUnavailable(f"PyTorch runs in mode 'eager' here, not {mode!r}")
         self._check_device()
+        self.modules: list[Any] = []
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True, warn_only=True)
 
@@ -118,7 +119,7 @@ class TorchAdapter(Adapter):
     def run_function(self, message: Message) -> Message:
         """Run the steps without autograd, then once more with it when gradients are wanted."""
         values = self.inputs(message)
-        self.modules: list[Any] = []
+        self.modules = []
         with torch.no_grad():
             output = self.output(self.forward(message, values))
         reply = {

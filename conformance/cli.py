@@ -1,0 +1,170 @@
+"""The command line: one short function per command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conformance import __version__, commands
+from conformance.errors import ConformanceError
+
+app = typer.Typer(
+    name="conformance",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="""Executable API mapping between PyTorch and MindSpore.
+
+Case files (YAML) say which APIs correspond, with which inputs, and what differs.  This tool runs
+them on the installed frameworks, judges every result against an independent float64 oracle, and
+renders the difference pages people write by hand.
+
+    conformance check                      # are the case files sound?
+
+    conformance run                        # execute and judge; exit 1 on an unexpected difference
+
+    conformance report reports/run.sqlite  # write reports/index.html
+
+**Exit codes**: 0 all conform, or differ as declared or known; 1 unexpected differences or stale
+declarations; 2 your mistake (a case file, an option); 3 the harness could not do its job.
+""",
+)
+
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Case files or folders.", show_default="cases", metavar="[PATH]…"),
+]
+Config = Annotated[
+    Path | None, typer.Option(help="Targets by name: interpreters, hosts.", show_default="conformance.toml")
+]
+Known = Annotated[
+    Path | None, typer.Option(help="Known differences.", show_default="known.yaml beside the cases")
+]
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"conformance {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def check(paths: Paths = None, known: Known = None) -> None:
+    """Validate case files; every error of every file at once, as `file:line:column: message`."""
+    commands.check(paths or [Path("cases")], known)
+
+
+@app.command()
+def run(
+    paths: Paths = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            "-t",
+            help="framework[@version][:device][:mode]; repeat for several.",
+            show_default="numpy, torch, mindspore, mindspore:cpu:graph",
+        ),
+    ] = None,
+    select: Annotated[
+        str,
+        typer.Option(
+            "--select",
+            "-k",
+            help="Words looked for in `case · pair · target`, with and, or, not, ( ).",
+        ),
+    ] = "",
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Workers at a time.")] = os.cpu_count() or 2,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds one call may take.")] = 60.0,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The run file.")] = Path("reports/run.sqlite"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    known: Known = None,
+    config: Config = None,
+) -> None:
+    """Execute cases on the targets, judge every outcome, and print the summary.
+
+    A framework that is missing is named and the others run; when none starts the exit code is 3.
+    `conformance run -k "softmax and not graph" -t torch -t mindspore` runs a part.
+    """
+    commands.run(
+        paths or [Path("cases")],
+        targets=target,
+        select=select,
+        jobs=jobs,
+        timeout=timeout,
+        out=out,
+        resume=resume,
+        known=known,
+        config=config,
+    )
+
+
+@app.command()
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run files of one corpus, from any machines.", metavar="RUN…")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write into.")] = Path("reports"),
+    lang: Annotated[str, typer.Option(help="Languages, separated by commas: en, zh.")] = "en,zh",
+    format: Annotated[
+        str, typer.Option("--format", "-f", help="Formats, separated by commas: html, markdown, csv, json.")
+    ] = "html",
+    known: Known = None,
+) -> None:
+    """Judge run files and render its difference pages and tables."""
+    commands.report(runs, out=out, languages=lang.split(","), formats_=format.split(","), known=known)
+
+
+@app.command()
+def targets(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Targets to ask.", metavar="[TARGET]…", show_default="every framework, device and mode"
+        ),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Start each target and print framework, version and device, or why it is unavailable."""
+    commands.targets(names, config)
+
+
+@app.command()
+def show(
+    case: Annotated[str, typer.Argument(help="Id of a case: operation/case, with [grid point] or not.")],
+    paths: Annotated[list[Path] | None, typer.Option("--cases", help="Case files or folders.")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", "-t", help="numpy, torch or mindspore.")
+    ] = None,
+) -> None:
+    """Print a case as runnable code for each framework, one snippet for each pair."""
+    commands.show(case, paths or [Path("cases")], target or ["torch", "mindspore"])
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of case files, for editors."""
+    commands.schema()
+
+
+def entry() -> None:
+    """Run the command line; every failure we foresee is one line and an exit code."""
+    try:
+        app(standalone_mode=True)
+    except ConformanceError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; `--resume` goes on from here", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,158 @@
+"""What each command does, between the layers and the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import typer
+
+from conformance.corpus import loader
+from conformance.corpus.expand import ExpandedCase
+from conformance.corpus.schema import Operation
+from conformance.errors import CallerError, ConformanceError
+from conformance.judge import known as known_differences
+from conformance.judge.run import Verdicts, judge_run, judge_runs
+from conformance.report import code, formats
+from conformance.report import terminal as show_on
+from conformance.run import session, target
+from conformance.run.gateway import Worker, WorkerUnavailable
+from conformance.run.select import Selection
+from conformance.run.store import RunFile
+
+EVERY_TARGET = (
+    *target.DEFAULT_TARGETS,
+    "torch:cuda",
+    "torch:npu",
+    "torch:mps",
+    "mindspore:gpu",
+    "mindspore:gpu:graph",
+    "mindspore:ascend",
+    "mindspore:ascend:graph",
+)
+
+
+def check(paths: Sequence[Path], known: Path | None) -> None:
+    """Validate; raises CorpusError with every problem."""
+    corpus = loader.load(paths)
+    file = _known_file(paths, known)
+    entries = known_differences.load(file) if file else []
+    cases = sum(1 for _ in corpus.cases())
+    typer.echo(f"{len(corpus.documents)} operations, {cases} cases, {len(entries)} known differences: sound")
+
+
+def run(
+    paths: Sequence[Path],
+    *,
+    targets: Sequence[str] | None,
+    select: str,
+    jobs: int,
+    timeout: float,
+    out: Path,
+    resume: bool,
+    known: Path | None,
+    config: Path | None,
+) -> None:
+    """Execute, judge, print; exits 1 on unexpected differences or problems."""
+    selection = Selection(select)
+    configured = target.configured(config)
+    chosen = [target.parse(name, configured) for name in dict.fromkeys(targets or target.DEFAULT_TARGETS)]
+    corpus = loader.load(paths)
+    known_text = _known_text(_known_file(paths, known))
+    file = RunFile.open(out) if resume and out.exists() else RunFile.create(out)
+    try:
+        file.note(known=known_text)
+        with show_on.Progress() as progress:
+            session.execute(
+                corpus, chosen, file, selection=selection, jobs=jobs, timeout=timeout, observer=progress
+            )
+        verdicts = judge_run(file, corpus=corpus, today=date.today())
+    finally:
+        file.close()
+    show_on.summary(verdicts, out)
+    raise typer.Exit(exit_code(verdicts))
+
+
+def exit_code(verdicts: Verdicts) -> int:
+    """Return 1 for unexpected differences or problems, 3 when nothing was executed, else 0."""
+    if verdicts.executed == 0 or not verdicts.finished:
+        return 3
+    return 1 if verdicts.unexpected or verdicts.judgement.problems else 0
+
+
+def report(
+    runs: Sequence[Path], *, out: Path, languages: Sequence[str], formats_: Sequence[str], known: Path | None
+) -> None:
+    """Render one or more run files of one corpus."""
+    files = [RunFile.open(run) for run in runs]
+    try:
+        if known is not None:
+            files[0].note(known=_known_text(known))
+        verdicts = judge_runs(files, today=date.today())
+    finally:
+        for file in files:
+            file.close()
+    for written in formats.render(verdicts, out, formats=formats_, languages=languages):
+        typer.echo(f"wrote {written}")
+
+
+def targets(names: Sequence[str] | None, config: Path | None) -> None:
+    """Start every target, one after the other, and print what it says."""
+    configured = target.configured(config)
+    rows = []
+    for name in dict.fromkeys(names or (*EVERY_TARGET, *configured)):
+        parsed = target.parse(name, configured)
+        try:
+            worker = Worker(parsed)
+        except WorkerUnavailable as error:
+            rows.append((name, {"unavailable": str(error)}))
+        else:
+            rows.append((name, worker.info))
+            worker.close()
+    show_on.targets(rows)
+    if all("unavailable" in info for name, info in rows if target.framework_of(name) != "numpy"):
+        raise ConformanceError("no framework is available")
+
+
+def show(wanted: str, paths: Sequence[Path], frameworks: Sequence[str]) -> None:
+    """Print code for every case whose id is `wanted`, or that it is the stem of."""
+    corpus = loader.load(paths)
+    found = [c for c in corpus.cases() if wanted in (c.id, c.id.split("[")[0])]
+    if not found:
+        near = loader.similar_ids(corpus, wanted)
+        raise CallerError(f"no case {wanted!r}" + (f"; did you mean {near}?" if near else ""))
+    for case in found[:1] if "[" not in wanted else found:
+        _show(case, frameworks)
+    if len(found) > 1:
+        typer.echo(f"# {len(found) - 1} more points of the grid: " + ", ".join(c.id for c in found[1:]))
+
+
+def _show(case: ExpandedCase, frameworks: Sequence[str]) -> None:
+    for pair in case.pairs():
+        for framework in frameworks:
+            if framework != "numpy" and pair.side(framework) is None:  # type: ignore[arg-type]
+                continue
+            typer.echo(f"# {case.id} · {pair.id} · {framework}")
+            typer.echo(code.source(case, pair, framework) + "\n")
+
+
+def schema() -> None:
+    """Print the JSON Schema of a case file."""
+    typer.echo(json.dumps(Operation.model_json_schema(by_alias=True), indent=2))
+
+
+def _known_file(paths: Sequence[Path], known: Path | None) -> Path | None:
+    """Return `known`, or the known.yaml of the first folder that has one."""
+    if known is not None:
+        if not known.is_file():
+            raise CallerError(f"{known}: no such file")
+        return known
+    beside = [p / loader.KNOWN_FILE for p in paths if p.is_dir()]
+    beside += [folder / loader.KNOWN_FILE for p in paths for folder in p.resolve().parents]
+    return next((path for path in beside if path.is_file()), None)
+
+
+def _known_text(path: Path | None) -> list[str]:
+    return [] if path is None else [str(path), loader.read(path)]

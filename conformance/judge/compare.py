@@ -1,0 +1,235 @@
+"""One array against what it must be: shape, dtype, special values, values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from conformance.corpus.inputs import Array, numpy_dtype
+from conformance.judge.budget import Budget, unit_error
+from conformance.judge.dtypes import OVERFLOW, ROUNDOFF, inexact
+from conformance.judge.expected import Derivative, Expected
+from conformance.judge.verdict import Finding
+from conformance.taxonomy import INEXACT, Kind
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How arrays of one case are compared."""
+
+    budget: Budget
+    signed_zero: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The findings on one array, and its error in roundoffs where one was measured."""
+
+    findings: list[Finding]
+    ratio: float | None = None
+
+
+def compare(
+    got: Any, expected: Expected, s: Array | float, rules: Rules, scalar: bool = False
+) -> Comparison:
+    """Compare `got` with `expected`, whose sensitivity is `s`.
+
+    A Python `scalar` has no dtype or shape of its own, so these are not compared.
+    """
+    out = np.asarray(got)
+    where, y = expected.where, expected.y
+    findings: list[Finding] = []
+    if not scalar and out.dtype.name != expected.dtype:
+        detail = f"dtype is {out.dtype.name}, but should be {expected.dtype}"
+        findings.append(Finding(Kind.RETURN_DTYPE, where, detail))
+    if out.shape != y.shape:
+        detail = f"shape is {out.shape}, but should be {y.shape}"
+        return Comparison([*findings, Finding(Kind.RETURN_SHAPE, where, detail)])
+    if out.dtype.kind not in "biufc" and out.dtype.name != "bfloat16":
+        detail = f"is of type {type(got).__name__}, but should be {expected.dtype}"
+        return Comparison([*findings, Finding(Kind.RETURN_DTYPE, where, detail)])
+    with np.errstate(all="ignore"):
+        if expected.dtype in INEXACT:
+            found, ratio = _floating(out, expected, s, rules)
+        else:
+            found, ratio = _discrete(out, expected), None
+    return Comparison([*findings, *found], ratio)
+
+
+def _discrete(out: Array, expected: Expected) -> list[Finding]:
+    """Integers and booleans are exact, and wrap around as their dtype does."""
+    should = expected.y.astype(numpy_dtype(expected.dtype))
+    wrong = np.asarray(_plain(out) != should)
+    if not wrong.any():
+        return []
+    return [Finding(Kind.VALUE, expected.where, _sentence(wrong, out, should, expected.where))]
+
+
+def _floating(
+    out: Array, expected: Expected, s: Array | float, rules: Rules, rounds: bool = True
+) -> tuple[list[Finding], float | None]:
+    """Compare `out` with y; `rounds` is False for projections, which no dtype ever held."""
+    if out.size == 0:
+        return [], 0.0
+    dtype, where = _coarser(expected.dtype, out), expected.where
+    rounded = expected.y.astype(numpy_dtype(expected.dtype)) if rounds else expected.y
+    y = _plain(rounded) if rules.budget.exact else expected.y
+    wide = _widened(out, y)
+    unit = unit_error(y, s, dtype, expected.error)
+    allowed = rules.budget.allowed(unit, np.abs(y))
+    special = _special(wide, rounded, expected, allowed)
+    if rules.signed_zero:
+        special |= _other_zero(wide, _plain(rounded))
+    findings = []
+    if special.any():
+        detail = _sentence(special, out, rounded, where)
+        findings.append(Finding(Kind.SPECIAL_VALUES, where, detail))
+    finite = np.isfinite(wide) & np.isfinite(y)
+    error = np.where(finite, np.abs(wide - y), 0)
+    ratios = error / unit
+    ratio = float(ratios.max())
+    wrong = error > allowed
+    if wrong.any():
+        worst = np.unravel_index(int(np.argmax(np.where(wrong, ratios, -1))), out.shape)
+        detail = _sentence(wrong, out, y, where, worst)
+        detail += (
+            f"; greatest absolute error {float(error[wrong].max()):.3g}, {_limit(rules, ratio)}"
+        )
+        findings.append(Finding(Kind.VALUE, where, detail, ratio))
+    return findings, ratio
+
+
+def _special(out: Array, rounded: Array, expected: Expected, allowed: Array) -> Array:
+    """Return where NaN or infinity is misplaced; overflow within budget may go either way."""
+    y = _plain(rounded)
+    if np.isfinite(out).all() and np.isfinite(y).all():
+        return np.zeros(out.shape, bool)
+    wrong = np.isnan(out) != np.isnan(y)
+    infinite, should = np.isinf(out), np.isinf(y)
+    differs = infinite != should
+    if out.dtype.kind != "c" and y.dtype.kind != "c":
+        differs |= infinite & should & (np.sign(out) != np.sign(y))
+    exact = expected.y
+    near = np.isfinite(exact) & (np.abs(np.abs(exact) - OVERFLOW[expected.dtype]) <= allowed)
+    if out.dtype.kind != "c" and y.dtype.kind != "c":
+        near &= np.sign(out) == np.sign(exact)
+    return np.asarray(wrong | (differs & ~near & ~np.isnan(out) & ~np.isnan(y)))
+
+
+def _other_zero(out: Array, y: Array) -> Array:
+    zero = (out == 0) & (y == 0)
+    differs = np.signbit(out.real) != np.signbit(y.real)
+    if out.dtype.kind == "c" and y.dtype.kind == "c":
+        differs |= np.signbit(out.imag) != np.signbit(y.imag)
+    return np.asarray(zero & differs)
+
+
+def compare_gradient(got: Array | None, should: Derivative, rules: Rules) -> Comparison:
+    """Compare a framework's gradient with the oracle's; every finding is of kind `gradient`."""
+    expected = should.expected
+    where = expected.where
+    shape = should.probes.shape if should.probes else expected.y.shape
+    if got is None:
+        # PyTorch says None, MindSpore zeros, where an output does not depend on the input.
+        if np.any(np.nan_to_num(expected.y) != 0):
+            return Comparison([Finding(Kind.GRADIENT, where, "is missing, but should be given")])
+        return Comparison([])
+    if got.shape != shape:
+        detail = f"shape is {got.shape}, but should be {shape}"
+        return Comparison([Finding(Kind.GRADIENT, where, detail)])
+    findings = []
+    if got.dtype.name != expected.dtype:
+        detail = f"dtype is {got.dtype.name}, but should be {expected.dtype}"
+        findings.append(Finding(Kind.GRADIENT, where, detail))
+    if not inexact(got):
+        return Comparison(findings)
+    with np.errstate(all="ignore"):
+        compared = _projected(got, should, rules) if should.numeric else None
+    if compared is None:
+        compared = compare(got, expected, should.sensitivity, rules)
+    findings += [
+        Finding(Kind.GRADIENT, where, f.detail, f.ratio)
+        for f in compared.findings
+        if f.kind is not Kind.RETURN_DTYPE
+    ]
+    return Comparison(findings, compared.ratio)
+
+
+def _projected(got: Array, should: Derivative, rules: Rules) -> Comparison:
+    """Compare along the probes, leaving out what the oracle could not differentiate."""
+    expected = should.expected
+    out = _widened(got, expected.y)
+    magnitude = np.abs(out)
+    if should.probes is not None:
+        out, magnitude = should.probes.project(out), should.probes.total(magnitude)
+    kept = ~np.isnan(expected.y)
+    if should.singular:
+        kept &= np.isfinite(out)
+    if not kept.any():
+        return Comparison([])
+    y = np.where(kept, expected.y, 0)
+    out = np.where(kept, out, 0)
+    dtype = _coarser(expected.dtype, got)
+    # A direction's error is the sum of its elements' errors, also where these cancel.
+    cancelled = ROUNDOFF[dtype] * np.where(np.isfinite(magnitude), magnitude, 0)
+    error = expected.error + (cancelled if should.probes is not None else 0)
+    probed = Expected(expected.where, y, expected.dtype, error)
+    found, ratio = _floating(out, probed, should.sensitivity, rules, rounds=should.probes is None)
+    if should.probes is not None:
+        count = got.size // should.probes.count
+        found = [
+            Finding(
+                f.kind,
+                f.where,
+                f"along random directions of ~{count} elements, {f.detail}",
+                f.ratio,
+            )
+            for f in found
+        ]
+    return Comparison(found, ratio)
+
+
+def _limit(rules: Rules, ratio: float) -> str:
+    budget = rules.budget
+    if budget.in_roundoffs is None:
+        tolerance = f"rtol={budget.rtol or 0:g} atol={budget.atol or 0:g}"
+        return f"error {ratio:.3g} roundoffs, tolerance {tolerance}"
+    return f"error {ratio:.3g} roundoffs, budget {budget.roundoffs:g}"
+
+
+def _sentence(
+    wrong: Array, out: Array, should: Array, where: str, worst: tuple[Any, ...] | None = None
+) -> str:
+    if worst is None:
+        worst = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+    index = f"[{', '.join(str(int(i)) for i in worst)}]" if worst else ""
+    count = f"{int(wrong.sum())} of {wrong.size} elements" if wrong.size > 1 else "value"
+    return (
+        f"{count} {'differ' if wrong.size > 1 else 'differs'}: {where}{index} is "
+        f"{_show(out[worst])}, but should be {_show(should[worst])}"
+    )
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, np.bool_ | np.integer):
+        return str(value)
+    number = complex(value) if np.iscomplexobj(value) else float(value)
+    return f"{number:.9g}"
+
+
+def _coarser(dtype: str, out: Array) -> str:
+    """A wrong dtype is one finding; its values are then judged by what that dtype can hold."""
+    name = out.dtype.name
+    return name if ROUNDOFF.get(name, 0) > ROUNDOFF[dtype] else dtype
+
+
+def _widened(out: Array, y: Array) -> Array:
+    """Return `out` in the precision of `y`, complex if either is."""
+    own = np.complex64 if out.dtype.kind == "c" else np.float64
+    return out.astype(np.result_type(y.dtype, np.float64, own))
+
+
+def _plain(array: Array) -> Array:
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array

@@ -1,0 +1,200 @@
+"""One outcome against everything that is known of its case: exceptions, oracle, peer, law."""
+
+from __future__ import annotations
+
+from conformance.judge import random_, returned
+from conformance.judge.claims import ClaimCheck, slip_of
+from conformance.judge.item import Item
+from conformance.judge.oracle import Expectation
+from conformance.judge.returned import Examined, OracleStandard, PeerStandard, unsupported_kind
+from conformance.judge.verdict import Finding
+from conformance.run.outcome import (
+    Crashed,
+    Outcome,
+    Raised,
+    Returned,
+    TimedOut,
+    Unavailable,
+    Unsupported,
+)
+from conformance.taxonomy import Kind
+
+NO_ORACLE = "no oracle"
+UNCHECKED = "the NumPy reference does not check arguments"
+UNKNOWN = "?"
+"""What PyTorch does is not known: it has no side here, or it did not run."""
+
+_NARROW = ("float16", "bfloat16")
+
+
+def examine(
+    item: Item, outcome: Outcome, expectation: Expectation | None, peer: Outcome | None
+) -> tuple[Examined, list[ClaimCheck]]:
+    """Return what `outcome` shows, and the published exceptions checked on the way.
+
+    `expectation` is None where the operation has no oracle; `peer` is what PyTorch did with the
+    same case through the same pair, None when it did not run.
+    """
+    match outcome:
+        case Unavailable():
+            return Examined(why=outcome.reason or "the target could not start"), []
+        case Crashed():
+            ended = outcome.signal or "without a signal"
+            return _found(Kind.CRASH, f"the interpreter died: {ended}; {outcome.stderr[-300:]}"), []
+        case TimedOut():
+            return _found(Kind.HANG, f"the call did not end within {outcome.limit:g} s"), []
+    if item.framework == "numpy":
+        return _numpy(item, outcome, expectation, peer), []
+    if item.case.raises:
+        return _expected_to_raise(item, outcome, expectation, peer)
+    return _value(item, outcome, expectation, peer), []
+
+
+def _found(kind: Kind, detail: str, contradicts: bool = False) -> Examined:
+    return Examined([Finding(kind, "call", detail, contradicts=contradicts)], compared=True)
+
+
+def _value(
+    item: Item, outcome: Outcome, expectation: Expectation | None, peer: Outcome | None
+) -> Examined:
+    """Judge an outcome that should have returned."""
+    if expectation is None:
+        return _against_peer(item, outcome, peer)
+    if isinstance(outcome, Unsupported):
+        return _found(unsupported_kind(outcome), _raises(outcome))
+    if isinstance(outcome, Raised):
+        return _found(Kind.EXCEPTION, f"{_raises(outcome)}, but should return")
+    assert isinstance(outcome, Returned)
+    if expectation.raised is not None:
+        return Examined(why=f"the reference raised {_name(expectation.raised)}")
+    if expectation.distribution is not None:
+        law = expectation.distribution
+        return random_.examine(outcome, law, expectation.dtypes[0])
+    return returned.examine(item, outcome, OracleStandard(expectation))
+
+
+def _against_peer(item: Item, outcome: Outcome, peer: Outcome | None) -> Examined:
+    if item.framework != "mindspore" or not isinstance(peer, Returned | Raised):
+        return Examined(why=NO_ORACLE)
+    if isinstance(outcome, Unsupported):
+        return _found(unsupported_kind(outcome), _raises(outcome))
+    if isinstance(peer, Unsupported):
+        return Examined(why=f"{NO_ORACLE}, and torch has no kernel")
+    if isinstance(outcome, Returned) and isinstance(peer, Returned):
+        return returned.examine(item, outcome, PeerStandard(peer))
+    seen = Examined(compared=True)
+    seen.findings += _parity(outcome, peer.exception if isinstance(peer, Raised) else None)
+    return seen
+
+
+def _numpy(
+    item: Item, outcome: Outcome, expectation: Expectation | None, peer: Outcome | None
+) -> Examined:
+    """Judge the reference in the case's own dtype: it shows arithmetic, not argument checks."""
+    should = _canonical(item, peer)
+    if item.case.raises and should != UNKNOWN and should is not None:
+        if isinstance(outcome, Raised):
+            return Examined(compared=True)
+        return Examined(why=UNCHECKED)
+    if isinstance(outcome, Raised):
+        dtypes = {array.dtype.name for array in item.case.arrays.values()}
+        narrow = [name for name in _NARROW if name in dtypes]
+        if isinstance(outcome, Unsupported) or (narrow and "TypeError" in outcome.types):
+            kinds = " or ".join(narrow) or "this dtype"
+            return Examined(why=f"NumPy does not compute this in {kinds}: {outcome.message[:200]}")
+    return _value(item, outcome, expectation, peer) if expectation else Examined(why=NO_ORACLE)
+
+
+def _expected_to_raise(
+    item: Item, outcome: Outcome, expectation: Expectation | None, peer: Outcome | None
+) -> tuple[Examined, list[ClaimCheck]]:
+    claimed = _claimed(item, item.framework)
+    holds = _does(outcome, claimed)
+    checks = []
+    seen = Examined()
+    if note := slip_of(item):
+        says = f"raises {claimed}" if claimed else "returns"
+        checks = [ClaimCheck(item.framework, says, _behaviour(outcome), holds, note)]
+        seen.findings += [f for check in checks if (f := check.finding())]
+        seen.compared = isinstance(outcome, Raised)
+    elif holds:
+        seen.compared = isinstance(outcome, Raised)
+    else:
+        should = f"raise {claimed}" if claimed else "return"
+        seen = _unexpected(outcome, claimed, f"{_behaviour(outcome)}, but should {should}")
+    if item.framework == "mindspore" and not seen.findings:
+        canonical = _canonical(item, peer)
+        if canonical != UNKNOWN:
+            seen.findings += _parity(outcome, canonical)
+        elif note:
+            seen.compared = False
+            seen.why = "what torch does is not known"
+    if isinstance(outcome, Returned):
+        _add_value(seen, item, outcome, expectation, peer)
+    return seen, checks
+
+
+def _unexpected(outcome: Outcome, claimed: str | None, detail: str) -> Examined:
+    if isinstance(outcome, Unsupported) and claimed is None:
+        return _found(unsupported_kind(outcome), _raises(outcome))
+    return _found(Kind.EXCEPTION, detail, contradicts=True)
+
+
+def _add_value(
+    seen: Examined,
+    item: Item,
+    outcome: Returned,
+    expectation: Expectation | None,
+    peer: Outcome | None,
+) -> None:
+    """Compare values too, where there is something to compare with."""
+    value = _value(item, outcome, expectation, peer)
+    if expectation is None and isinstance(peer, Raised):
+        return  # told by parity
+    seen.findings += value.findings
+    seen.ratio, seen.gradient_ratio = value.ratio, value.gradient_ratio
+    seen.compared |= value.compared
+    seen.why = seen.why or value.why
+
+
+def _parity(outcome: Outcome, canonical: str | None) -> list[Finding]:
+    if _does(outcome, canonical):
+        return []
+    torch = f"torch raises {canonical}" if canonical else "torch returns"
+    return [Finding(Kind.EXCEPTION, "call", f"{_behaviour(outcome)}, but {torch}")]
+
+
+def _canonical(item: Item, peer: Outcome | None) -> str | None:
+    """Return the exception PyTorch raises, None when it returns, or UNKNOWN."""
+    if item.pair.torch is None:
+        return _claimed(item, "mindspore") if item.framework == "numpy" else UNKNOWN
+    if "torch" not in item.case.case.slip:
+        return _claimed(item, "torch")
+    if isinstance(peer, Raised):
+        return peer.exception
+    return None if isinstance(peer, Returned) else UNKNOWN
+
+
+def _claimed(item: Item, framework: str) -> str | None:
+    expect = item.case.case.expect
+    if expect is None or expect.raises is None:
+        return None
+    return expect.raises.torch if framework == "torch" else expect.raises.mindspore
+
+
+def _does(outcome: Outcome, exception: str | None) -> bool:
+    if exception is None:
+        return isinstance(outcome, Returned)
+    return isinstance(outcome, Raised) and exception in outcome.types
+
+
+def _behaviour(outcome: Outcome) -> str:
+    return _raises(outcome) if isinstance(outcome, Raised) else "returns"
+
+
+def _raises(outcome: Raised) -> str:
+    return f"raises {outcome.exception} ({outcome.message[:300]})"
+
+
+def _name(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:200]}"

@@ -1,0 +1,157 @@
+"""The gradient oracle where no analytic one is written: central differences along probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from conformance.corpus.inputs import Array
+from conformance.judge.dtypes import ROUNDOFF, inexact
+from conformance.judge.expected import Derivative, Expected, Probes
+
+_SMALLEST_SCALE = 1e-2
+"""Length over which a function is taken to bend, at least; it grows as |x|, above 1 as √|x|."""
+
+_CONDITION_STEP = 1e-5
+"""Relative move of the inputs that shows the conditioning of a derivative above its own error."""
+
+Values = dict[str, Any]
+Weighted = Callable[[Values], Array]
+
+
+def directions(arrays: Mapping[str, Array], random: np.random.RandomState) -> dict[str, Array]:
+    """Return for each inexact array a random perturbation of ±u, u the roundoff of its dtype."""
+    return {
+        name: (random.randint(0, 2, array.shape) * 2.0 - 1.0) * ROUNDOFF[array.dtype.name]
+        for name, array in arrays.items()
+        if inexact(array)
+    }
+
+
+def differentiate(
+    weighted: Weighted, values: Values, names: list[str], arrays: Mapping[str, Array], rounds: int
+) -> dict[str, Derivative]:
+    """Return the derivatives of ``sum(weighted(values))`` by each of `names`.
+
+    `weighted` returns the outputs times their cotangents, flat, in the precision it runs in; the
+    change of the derivatives under a roundoff of `arrays` is sampled `rounds` times.
+    """
+    base = weighted(values)
+    finite = np.isfinite(base)
+    stencil = _Stencil(lambda v: weighted(v)[finite], base[finite], values)
+    stencil.shift(arrays, rounds)
+    return {
+        name: _derivative(stencil, name, arrays[name].dtype.name, not finite.all())
+        for name in names
+    }
+
+
+def _derivative(stencil: _Stencil, name: str, dtype: str, singular: bool) -> Derivative:
+    x = stencil.values[name]
+    plan = Probes.of(x)
+    y, error, spread = (np.full(plan.count, fill, x.dtype) for fill in (np.nan, 0, 0))
+    for k in range(plan.count):
+        try:
+            slope = stencil.slope(name, plan.direction(k).astype(x.dtype))
+        except Exception:  # a step left the domain: the derivative is one-sided here
+            continue
+        if slope is not None:
+            y[k], error[k], spread[k] = slope
+    uncompared = int(np.sum(np.isnan(y)[plan.group])) if plan.group.size else 0
+    if plan.single:
+        y, error, spread = (a.reshape(x.shape) for a in (y, error, spread))
+    expected = Expected(f"gradient of {name}", y, dtype, error)
+    probes = None if plan.single else plan
+    return Derivative(expected, spread, probes, True, uncompared, singular)
+
+
+class _Slope(NamedTuple):
+    """A derivative, its uncertainty, and its largest change under a roundoff of the inputs."""
+
+    value: Any
+    error: Any
+    spread: Any
+
+
+class _Shift(NamedTuple):
+    """Perturbed arguments, the function there, and how many roundoffs they moved."""
+
+    values: Values
+    base: Array
+    roundoffs: float
+
+
+class _Stencil:
+    """Fourth-order central differences, ``(4 D(h) - D(2h)) / 3``, D(h) = (f(x+h) - f(x-h)) / 2h.
+
+    Source: Abramowitz & Stegun 25.3.21 (one step of Richardson's extrapolation).
+    """
+
+    def __init__(self, function: Weighted, base: Array, values: Values) -> None:
+        self.function, self.base, self.values = function, base, values
+        extended = base.dtype == np.longdouble
+        self.eps = float(np.finfo(np.longdouble if extended else np.float64).eps)
+        self.step = 2e-4 if extended else 1e-3
+        self.shifts: list[_Shift] = []
+
+    def shift(self, arrays: Mapping[str, Array], rounds: int) -> None:
+        """Move all inputs by a multiple of a roundoff that differences can resolve."""
+        for seed in range(rounds):
+            moves = directions(arrays, np.random.RandomState(65_551 + seed))
+            largest = max(ROUNDOFF[arrays[n].dtype.name] for n in moves)
+            factor = max(1.0, _CONDITION_STEP / largest)
+            moved = {
+                n: v * (1 + factor * moves[n]).astype(v.real.dtype) if n in moves else v
+                for n, v in self.values.items()
+            }
+            try:
+                self.shifts.append(_Shift(moved, self.function(moved), factor))
+            except Exception:  # outside the domain: no measure of conditioning from this one
+                continue
+
+    def slope(self, name: str, direction: Array) -> _Slope | None:
+        """Return the derivative along `direction`, or None where the function is not smooth."""
+        x = self.values[name]
+        members = np.abs(x[direction != 0])
+        if not np.all(np.isfinite(members)):
+            return None
+        size = max(np.mean(members), _SMALLEST_SCALE)
+        h = self.step * min(size, np.sqrt(size))
+        right, left, far_right, far_left = (
+            self.function({**self.values, name: x + t * h * direction}) for t in (1, -1, 2, -2)
+        )
+        near = np.sum(right - left) / (2 * h)
+        far = np.sum(far_right - far_left) / (4 * h)
+        noise = self.eps * np.sum(np.abs(self.base) * (right != left)) / h
+        bend = np.sum(np.abs(right + left - 2 * self.base)) / h
+        far_bend = np.sum(np.abs(far_right + far_left - 2 * self.base)) / (2 * h)
+        steep = np.sum(np.abs(right - left)) / (2 * h)
+        if not np.isfinite(near + far) or not _smooth(bend, far_bend, steep, 8 * noise):
+            return None
+        best = (4 * near - far) / 3
+        gap = abs(best - near)
+        # D(h) is off by about ε relative, so the extrapolated value by about ε².
+        error = gap * ((min(gap / abs(best), 1) if best else 1) + 4 * self.step**2) + 4 * noise
+        return _Slope(best, error, self._spread(name, h * direction, right, h))
+
+    def _spread(self, name: str, move: Array, right: Array, h: Any) -> float:
+        here = np.sum(right - self.base) / h
+        largest = 0.0
+        for values, base, roundoffs in self.shifts:
+            moved = self.function({**values, name: values[name] + move})
+            change = float(abs(np.sum(moved - base) / h - here)) / roundoffs
+            largest = max(largest, change) if np.isfinite(change) else largest
+        return largest
+
+
+def _smooth(bend: Any, far_bend: Any, steep: Any, noise: Any) -> bool:
+    """Tell whether the slopes to the right and left approach each other as the step shrinks.
+
+    `bend` is the gap between them with step h, `far_bend` with 2h.  A smooth function halves it
+    with the step, or does better where it is small; a kink keeps it.
+    """
+    if far_bend <= noise or abs(far_bend - 2 * bend) <= 0.25 * far_bend:
+        return True
+    return bool(far_bend > 2 * bend and far_bend <= 1e-3 * steep)

@@ -1,0 +1,160 @@
+"""From a run file to its judgement: what every consumer of a run starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from conformance.corpus.expand import ExpandedCase
+from conformance.corpus.loader import Corpus
+from conformance.corpus.schema import Operation, Pair
+from conformance.errors import CallerError
+from conformance.judge import documents, known, signature
+from conformance.judge.documents import DocumentClaim
+from conformance.judge.item import Item
+from conformance.judge.judge import Judgement, judge
+from conformance.judge.verdict import Status
+from conformance.run.outcome import Outcome, Unavailable
+from conformance.run.store import PlannedItem, RunFile
+from conformance.run.target import framework_of
+
+NEVER_RAN = "it never ran: the run was interrupted before it; --resume goes on"
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """A judged run: verdicts, and what the run file says of itself.
+
+    `executed` counts items whose framework answered, so not the target ``numpy`` nor what was
+    unavailable; `messages` are introspected signatures by API over all targets.
+    """
+
+    judgement: Judgement
+    manifest: dict[str, Any]
+    targets: dict[str, dict[str, Any]]
+    signatures: dict[str, dict[str, dict[str, Any]]]
+    claims: dict[str, list[DocumentClaim]] = field(default_factory=dict)
+    executed: int = 0
+    framework_seconds: float = 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return bool(self.manifest.get("finished"))
+
+    @property
+    def unexpected(self) -> int:
+        """How many items differ in a way that nothing declares or excuses."""
+        return sum(j.verdict.status is Status.DIFFERS for j in self.judgement.judged)
+
+
+def judge_run(run: RunFile, *, today: date, corpus: Corpus | None = None) -> Verdicts:
+    """Judge what `run` holds, with its own corpus unless the same `corpus` is at hand."""
+    return judge_runs([run], today=today, corpus=corpus)
+
+
+def judge_runs(
+    runs: Sequence[RunFile], *, today: date, corpus: Corpus | None = None
+) -> Verdicts:
+    """Judge several run files of one corpus together, such as one from each machine.
+
+    Raises CallerError when their case files or targets do not go together.
+    """
+    _agree(runs)
+    corpus = corpus or runs[0].corpus()
+    targets = {name: info for run in runs for name, info in run.targets().items()}
+    signatures = {name: run.signatures(name) for run in runs for name in run.targets()}
+    given = [found for run in runs for found in _items(run, corpus, run.targets())]
+    operations = dict.fromkeys(item.case.operation.operation for item, _ in given)
+    chosen = [corpus.documents[name].operation for name in operations]
+    messages = _messages(signatures)
+    claims = {op.operation: documents.check(op, messages) for op in chosen}
+    lines = [line for _, problems in claims.values() for line in problems]
+    lines += _signature_lines(chosen, messages, targets)
+    known_path, known_text = runs[0].manifest.get("known") or ("", "[]")
+    finished = all(run.finished for run in runs)
+    judgement = judge(
+        given,
+        known=known.parse(known_text, known_path),
+        versions={n: str(i["version"]) for n, i in targets.items() if "version" in i},
+        today=today,
+        complete=finished and all(run.manifest.get("complete") for run in runs),
+        problems=lines,
+    )
+    return Verdicts(
+        judgement=judgement,
+        manifest={**runs[0].manifest, "targets": list(targets), "finished": finished},
+        targets=targets,
+        signatures=signatures,
+        claims={name: found for name, (found, _) in claims.items()},
+        executed=sum(
+            item.framework != "numpy" and not isinstance(outcome, Unavailable)
+            for item, outcome in given
+        ),
+        framework_seconds=sum(run.framework_seconds() for run in runs),
+    )
+
+
+def _agree(runs: Sequence[RunFile]) -> None:
+    first = runs[0]
+    seen: dict[str, RunFile] = {}
+    for run in runs:
+        if run.manifest.get("corpus") != first.manifest.get("corpus"):
+            raise CallerError(f"{run.path} and {first.path} were made from different case files")
+        for name in run.targets():
+            if name in seen:
+                raise CallerError(f"{run.path} and {seen[name].path} both hold target {name}")
+            seen[name] = run
+
+
+def _items(
+    run: RunFile, corpus: Corpus, targets: dict[str, dict[str, Any]]
+) -> Iterator[tuple[Item, Outcome]]:
+    outcomes = run.outcomes()
+    pairs: dict[tuple[str, str], Pair] = {}
+    for planned, case in run.cases(corpus):
+        key = (case.operation.operation, planned.pair)
+        if key not in pairs:
+            pairs[key] = next(p for p in case.operation.pairs if p.id == planned.pair)
+        found = outcomes.get((planned.target, planned.call))
+        reason = targets[planned.target].get("unavailable", NEVER_RAN)
+        yield (
+            Item(case, pairs[key], planned.target),
+            found or Unavailable(reason=_why(planned, case, reason)),
+        )
+
+
+def _why(planned: PlannedItem, case: ExpandedCase, reason: str) -> str:
+    if planned.call:
+        return reason
+    if framework_of(planned.target) == "numpy":
+        why = case.operation.no_reference
+        return f"no oracle: {why.en}" if why else "no oracle"
+    return f"no API of {framework_of(planned.target)} in this pair"
+
+
+def _messages(signatures: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Join the targets' signatures; the first target of a framework that has one wins."""
+    joined: dict[str, dict[str, Any]] = {}
+    for found in signatures.values():
+        joined = {**found, **joined}
+    return joined
+
+
+def _signature_lines(
+    operations: list[Operation],
+    messages: dict[str, dict[str, Any]],
+    targets: dict[str, dict[str, Any]],
+) -> Iterator[str]:
+    """Yield what signatures show and the case file does not say, where both sides are there."""
+    there = {framework_of(name) for name, info in targets.items() if "unavailable" not in info}
+    for operation in operations:
+        for pair in operation.pairs:
+            if any(pair.side(f) is not None and f not in there for f in ("torch", "mindspore")):  # type: ignore[arg-type]
+                continue
+            torch = signature.signature_of(pair.torch, messages)
+            mindspore = signature.signature_of(pair.mindspore, messages)
+            rows = signature.compare(operation, pair, torch, mindspore)
+            yield from signature.undeclared(operation, pair, rows)

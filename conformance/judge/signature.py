@@ -1,0 +1,488 @@
+"""Differences that signatures show: name, order, default, missing, deprecated, call form.
+
+They come from the signatures of the installed frameworks (`conformance.worker.describe`).  What a
+case file declares is held against them both ways: `undeclared` returns a line for a difference
+nobody declared, and for a declaration the signatures do not bear out.  Of what cannot be
+introspected nothing is claimed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, Literal, Self
+
+from conformance.corpus.schema import Composite, Operation, Pair, Side
+from conformance.taxonomy import FRAMEWORKS, SIGNATURE_KINDS, Framework, Kind
+from conformance.worker import describe
+
+Role = Literal["input", "option", "state"]
+MISSING: dict[Framework, Kind] = {
+    "torch": Kind.MISSING_IN_TORCH,
+    "mindspore": Kind.MISSING_IN_MINDSPORE,
+}
+OTHER: dict[Framework, Framework] = {"torch": "mindspore", "mindspore": "torch"}
+IMPLIED_TORCH_ONLY = frozenset({"out"})
+"""Nearly every PyTorch function takes the tensor to write into and no MindSpore function does, so
+one sentence in the report says it for all, and no case file has to."""
+STATE, STEP = "state", "step"
+"""Kinds of an Argument that is in no signature: module state, an argument of a composite's step."""
+ORDERED = (describe.POSITIONAL_ONLY, describe.POSITIONAL)
+NOT_INTROSPECTABLE = "not introspectable"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A parameter as one framework has it; `default` is its repr, None for no default.
+
+    `position` counts from 0 within the constructor or the call; None where it has none: a
+    keyword-only parameter, module state, a step of a composite.
+    """
+
+    name: str
+    kind: str = describe.POSITIONAL
+    default: str | None = None
+    position: int | None = None
+
+
+RECEIVER = Argument("self", describe.POSITIONAL_ONLY, None, 0)
+"""The tensor whose method or property is used."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What introspection says of one API: `forms` are its overloads, `call` a class's own call."""
+
+    api: str
+    source: str
+    error: str
+    forms: tuple[tuple[Argument, ...], ...]
+    texts: tuple[str, ...]
+    call: tuple[Argument, ...] | None
+    call_text: str | None
+    deprecated: frozenset[str]
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """Return the signature in a reply of `conformance.worker.describe.describe`."""
+        first = {"text": message["text"], "parameters": message["parameters"]}
+        overloads = [first, *message["overloads"]]
+        called = message["call_parameters"]
+        return cls(
+            api=message["api"],
+            source=message["source"],
+            error=message["error"],
+            forms=tuple(arguments(o["parameters"]) for o in overloads),
+            texts=tuple(o["text"] for o in overloads),
+            call=None if called is None else arguments(called),
+            call_text=message["call_text"],
+            deprecated=frozenset(message["deprecated"]),
+        )
+
+    @property
+    def known(self) -> bool:
+        """Whether introspection found a signature at all."""
+        return self.source != "none"
+
+    @property
+    def text(self) -> str:
+        """The first form; for a class, constructor and call: ``(reduction='mean')(input)``."""
+        return self.texts[0] + (self.call_text or "")
+
+
+@dataclass(frozen=True)
+class ParameterRow:
+    """One line of a difference table.
+
+    `name` is the canonical name, or the framework's own for what the operation does not have.
+    `unknown` lists the frameworks of which nothing can be said; `note` then says so.
+    """
+
+    name: str
+    role: Role
+    torch: Argument | None
+    mindspore: Argument | None
+    kinds: tuple[Kind, ...] = ()
+    unknown: tuple[Framework, ...] = ()
+    canonical: bool = True
+
+    def side(self, framework: Framework) -> Argument | None:
+        """Return the parameter as `framework` has it."""
+        return self.torch if framework == "torch" else self.mindspore
+
+    @property
+    def note(self) -> str:
+        """``not introspectable: mindspore``, or nothing."""
+        return f"{NOT_INTROSPECTABLE}: {', '.join(self.unknown)}" if self.unknown else ""
+
+
+def arguments(parameters: list[dict[str, Any]]) -> tuple[Argument, ...]:
+    """Return the arguments of a parameter list as `describe` gives it."""
+    keyword = (describe.KEYWORD_ONLY, describe.VAR_KEYWORD)
+    return tuple(
+        Argument(p["name"], p["kind"], p["default"], None if p["kind"] in keyword else i)
+        for i, p in enumerate(parameters)
+    )
+
+
+def signature_of(side: Side | None, messages: Mapping[str, Mapping[str, Any]]) -> Signature | None:
+    """Return the signature of a side; None for a composite, no side, or an API nobody described."""
+    message = messages.get(side) if isinstance(side, str) else None
+    return None if message is None else Signature.from_message(message)
+
+
+def compare(
+    operation: Operation, pair: Pair, torch: Signature | None, mindspore: Signature | None
+) -> list[ParameterRow]:
+    """Return a row for each parameter: canonical, torch_only, mindspore_only, then undeclared ones.
+
+    A signature is None for a side that is a composite, is not there, or was not described.  Of
+    several overloads those are compared that fit each other best.
+    """
+    candidates = (
+        _rows(operation, pair, {"torch": t, "mindspore": m})
+        for t in _views(operation, pair, "torch", torch)
+        for m in _views(operation, pair, "mindspore", mindspore)
+    )
+    return min(candidates, key=_misfit)
+
+
+def call_form_differs(pair: Pair) -> bool:
+    """Tell whether the two sides are called in different forms, or one is a composite."""
+    if pair.torch is None or pair.mindspore is None:
+        return False
+    composite = isinstance(pair.torch, Composite) or isinstance(pair.mindspore, Composite)
+    return composite or pair.step_form("torch") != pair.step_form("mindspore")
+
+
+def same_default(a: str | None, b: str | None) -> bool:
+    """Compare the texts of two defaults by value: ``1e-05`` is ``0.00001``, ``True`` is not ``1``.
+
+    A default without a readable repr (``<object>``) is not told apart from any other.
+    """
+    if (a or "").startswith("<") or (b or "").startswith("<"):
+        return True
+    return _plain(a) == _plain(b)
+
+
+@dataclass(frozen=True)
+class _View:
+    """One side of a pair with one overload: where to find a parameter by the framework's name."""
+
+    framework_names: Mapping[str, str]
+    expected: frozenset[str]
+    constructor: Mapping[str, Argument]
+    call: Mapping[str, Argument]
+    known: bool = True
+    call_known: bool = True
+    receiver: str | None = None
+    deprecated: frozenset[str] = frozenset()
+
+    def find(self, name: str, role: Role) -> Argument | None:
+        """Return the argument that canonical `name` is, or None.
+
+        A declared name the installed release does not have gives way to the canonical one:
+        then only the declaration is stale, and nothing is missing.
+        """
+        if name == self.receiver:
+            return RECEIVER
+        found = self.section(role).get(self.framework_names.get(name, name))
+        taken = name in self.framework_names.values()
+        return found if found or taken else self.section(role).get(name)
+
+    @property
+    def split(self) -> bool:
+        """Whether inputs and options go to different calls, as a module's do."""
+        return self.call is not self.constructor
+
+    def key(self, name: str, role: Role) -> tuple[str, str]:
+        """Tell arguments of the same name apart when they are in different calls."""
+        return (role if self.split else "", name)
+
+    def section(self, role: Role) -> Mapping[str, Argument]:
+        """Return the list a parameter of `role` is in; functions have but one."""
+        return self.call if role == "input" else self.constructor
+
+    def open(self, role: Role) -> bool:
+        """Whether a parameter that is not found may be there all the same."""
+        known = self.call_known if role == "input" else self.known
+        return not known or any(
+            a.kind == describe.VAR_KEYWORD
+            or (a.kind == describe.VAR_POSITIONAL and a.name not in self.expected)
+            for a in self.section(role).values()
+        )
+
+
+def _views(
+    operation: Operation, pair: Pair, framework: Framework, signature: Signature | None
+) -> Iterator[_View]:
+    side, form, names = pair.side(framework), pair.step_form(framework), pair.names(framework)
+    expected = frozenset(names.get(name, name) for name in operation.parameters)
+    if isinstance(side, Composite):
+        names = _composite_names(side)
+        used = {own: Argument(own, STEP) for own in names.values()}
+        yield _View(names, expected, used, used)
+    elif side is None:
+        yield _View(names, expected, {}, {})
+    elif signature is None or not signature.known:
+        yield _View(names, expected, {}, {}, known=False, call_known=False)
+    elif form == "module":
+        call = {a.name: a for a in signature.call or ()}
+        for own in signature.forms:
+            constructor = {a.name: a for a in own}
+            known = signature.call is not None
+            yield _View(names, expected, constructor, call, True, known, None, signature.deprecated)
+    else:
+        receiver = _receiver(operation, pair, framework) if form in ("method", "property") else None
+        for own in signature.forms:
+            listed = {a.name: _after(receiver, a) for a in own}
+            yield _View(names, expected, listed, listed, True, True, receiver, signature.deprecated)
+
+
+def _composite_names(side: Composite) -> dict[str, str]:
+    """Return canonical name: the name it goes by in the steps that use it."""
+    names: dict[str, str] = {}
+    for step in side.steps:
+        names |= {arg: arg for arg in step.args if isinstance(arg, str)}
+        names |= {canonical: own for own, canonical in (step.kwargs | step.constructor).items()}
+    return names
+
+
+def _receiver(operation: Operation, pair: Pair, framework: Framework) -> str | None:
+    listed = pair.torch_positional if framework == "torch" else pair.mindspore_positional
+    inputs = [n for n, p in operation.parameters.items() if p.role == "input"]
+    return next(iter(listed or inputs), None)
+
+
+def _after(receiver: str | None, argument: Argument) -> Argument:
+    if receiver is None or argument.position is None:
+        return argument
+    return replace(argument, position=argument.position + 1)
+
+
+def _rows(operation: Operation, pair: Pair, views: Mapping[Framework, _View]) -> list[ParameterRow]:
+    rows: list[ParameterRow] = []
+    used: set[tuple[Framework, str, str]] = set()
+
+    def add(name: str, role: Role, found: Mapping[Framework, Argument | None], own: bool) -> None:
+        if any(found.values()) or (not own and any(v.open(role) for v in views.values())):
+            rows.append(_row(name, role, found, views, canonical=not own))
+        used.update((f, *views[f].key(a.name, role)) for f, a in found.items() if a)
+
+    for name, parameter in operation.parameters.items():
+        if parameter.role == "state":
+            torch, mindspore = (Argument(pair.names(f).get(name, name), STATE) for f in FRAMEWORKS)
+            rows.append(ParameterRow(name, "state", torch, mindspore))
+            continue
+        found = {f: view.find(name, parameter.role) for f, view in views.items()}
+        if all(found.values()) or not (parameter.role == "input" and _drives(pair)):
+            add(name, parameter.role, found, own=False)
+    for name, role in _others(pair, views):
+        found = {f: view.section(role).get(name) for f, view in views.items()}
+        found = {f: None if (f, *views[f].key(name, role)) in used else a for f, a in found.items()}
+        add(name, role, found, own=True)
+    return _with_order(pair, rows)
+
+
+def _others(pair: Pair, views: Mapping[Framework, _View]) -> list[tuple[str, Role]]:
+    """Return names and roles of all arguments: torch_only, mindspore_only, then as they come."""
+    inputs = {name for view in views.values() if view.split for name in view.call}
+    options = {name for view in views.values() if view.split for name in view.constructor}
+    found: dict[tuple[str, Role], None] = {}
+    for view in views.values():
+        names = [a.name for a in view.constructor.values() if not a.kind.startswith("var-")]
+        calls = [a.name for a in view.call.values() if not a.kind.startswith("var-")]
+        if view.split:
+            found |= dict.fromkeys((n, "option") for n in names)
+            found |= dict.fromkeys((n, "input") for n in calls)
+        else:
+            as_input = inputs - options
+            found |= dict.fromkeys((n, "input" if n in as_input else "option") for n in names)
+    declared = [*pair.torch_only, *pair.mindspore_only]
+    rank = {name: i for i, name in enumerate(declared)}
+    return sorted(found, key=lambda item: rank.get(item[0], len(rank)))
+
+
+def _row(
+    name: str,
+    role: Role,
+    found: Mapping[Framework, Argument | None],
+    views: Mapping[Framework, _View],
+    canonical: bool,
+) -> ParameterRow:
+    unknown = tuple(f for f in FRAMEWORKS if found[f] is None and views[f].open(role))
+    torch, mindspore = found["torch"], found["mindspore"]
+    lacks = [f for f in FRAMEWORKS if found[f] is None and (torch or mindspore)]
+    kinds = [MISSING[f] for f in lacks if f not in unknown]
+    if torch and mindspore:
+        if torch.name != mindspore.name and RECEIVER not in (torch, mindspore):
+            kinds.append(Kind.NAME)
+        told = all(a.kind != STEP and a != RECEIVER for a in (torch, mindspore))
+        if told and not same_default(torch.default, mindspore.default):
+            kinds.append(Kind.DEFAULT)
+    if any(a and a.name in views[f].deprecated for f, a in found.items()):
+        kinds.append(Kind.DEPRECATED)
+    return ParameterRow(name, role, torch, mindspore, tuple(kinds), unknown, canonical)
+
+
+def _with_order(pair: Pair, rows: list[ParameterRow]) -> list[ParameterRow]:
+    """Add `order` to the rows whose place among the shared positional parameters differs."""
+    split = any(pair.step_form(f) == "module" for f in FRAMEWORKS)
+    groups: dict[str, list[tuple[int, int, int]]] = {}
+    for i, row in enumerate(rows):
+        places = [a.position for a in (row.torch, row.mindspore) if a and a.kind in ORDERED]
+        if len(places) == 2 and None not in places:
+            groups.setdefault(row.role if split else "", []).append((i, *places))  # type: ignore[arg-type]
+    moved: set[int] = set()
+    for group in groups.values():
+        by_torch = sorted(group, key=lambda item: item[1])
+        by_mindspore = sorted(group, key=lambda item: item[2])
+        pairs = zip(by_torch, by_mindspore, strict=True)
+        moved |= {i for a, b in pairs if a != b for i in (a[0], b[0])}
+    order = (Kind.ORDER,)
+    return [replace(r, kinds=r.kinds + order) if i in moved else r for i, r in enumerate(rows)]
+
+
+def _misfit(rows: list[ParameterRow]) -> tuple[int, int, int]:
+    """Rank overloads: most canonical parameters found, then fewest missing, then fewest kinds."""
+    sides = [side for row in rows if row.canonical for side in (row.torch, row.mindspore)]
+    missing = sum(kind in MISSING.values() for row in rows for kind in row.kinds)
+    return sides.count(None) - len(sides), missing, sum(len(row.kinds) for row in rows)
+
+
+def _drives(pair: Pair) -> bool:
+    """Whether the harness itself turns inputs (gradients, steps) into calls."""
+    return any(pair.form(f) in ("optimizer", "schedule") for f in FRAMEWORKS)
+
+
+def _plain(text: str | None) -> tuple[bool, Any]:
+    """Return (is a bool, value) of a default's text, free of the framework's own prefix."""
+    if text is None:
+        return False, ...
+    bare = re.sub(
+        r"""^(torch|mindspore|mstype|math|np|numpy)\.|float\(['"]|['"]\)$""", "", text.strip()
+    )
+    try:
+        value = ast.literal_eval(bare)
+    except (ValueError, SyntaxError):
+        return False, bare
+    return isinstance(value, bool), tuple(value) if isinstance(value, list) else value
+
+
+def undeclared(operation: Operation, pair: Pair, rows: list[ParameterRow]) -> list[str]:
+    """Return a line for each difference that is not declared, and for each stale declaration."""
+    one_sided = pair.torch is None or pair.mindspore is None
+    lines = _one_sided(pair) if one_sided else chain(_not_declared(pair, rows), _stale(pair, rows))
+    return [f"{operation.operation}: {pair.id}: {line}" for line in lines]
+
+
+def _one_sided(pair: Pair) -> Iterator[str]:
+    kind = MISSING["torch" if pair.torch is None else "mindspore"]
+    kinds = {d.kind for d in pair.differences} & SIGNATURE_KINDS
+    if kind not in kinds:
+        yield f"{kind} is found but not declared: the pair has one side only"
+    yield from (f"{k} is declared, but the pair has one side only" for k in sorted(kinds - {kind}))
+
+
+def _not_declared(pair: Pair, rows: list[ParameterRow]) -> Iterator[str]:
+    if call_form_differs(pair) and Kind.CALL_FORM not in {d.kind for d in pair.differences}:
+        yield f"{Kind.CALL_FORM} is found but not declared"
+    for row in rows:
+        for kind in row.kinds:
+            if not _is_declared(pair, row, kind):
+                evidence = _evidence(pair, row, kind)
+                yield f"{kind} of {row.name!r} is found but not declared: {evidence}"
+
+
+def _is_declared(pair: Pair, row: ParameterRow, kind: Kind) -> bool:
+    for difference in pair.differences:
+        names = difference.parameters
+        if difference.kind is kind and (row.name in names or (kind is Kind.ORDER and not names)):
+            return True
+    said = pair.torch_only.get(row.name, pair.mindspore_only.get(row.name))
+    return {
+        # Two names meet in a row only because torch_names or mindspore_names says so.
+        Kind.NAME: True,
+        Kind.MISSING_IN_MINDSPORE: row.name in {*pair.torch_only, *IMPLIED_TORCH_ONLY},
+        Kind.MISSING_IN_TORCH: row.name in pair.mindspore_only,
+        Kind.DEPRECATED: said is not None and said != "absent",
+    }.get(kind, False)
+
+
+def _evidence(pair: Pair, row: ParameterRow, kind: Kind) -> str:
+    for framework in FRAMEWORKS:
+        if kind is MISSING[framework]:
+            own = pair.names(framework).get(row.name, row.name)
+            keys = f"{OTHER[framework]}_only"
+            keys += f" or, under its other name, {framework}_names" if row.canonical else ""
+            return f"{_api(pair, framework)} has no parameter {own!r}; say so in {keys}"
+    return ", ".join(f"{_api(pair, f)} has {_shown(row.side(f))}" for f in FRAMEWORKS)
+
+
+def _shown(argument: Argument | None) -> str:
+    if argument is None:
+        return "none"
+    default = "" if argument.default is None else f"={argument.default}"
+    place = "" if argument.position is None else f" at position {argument.position}"
+    return f"{argument.name}{default}{place}"
+
+
+def _api(pair: Pair, framework: Framework) -> str:
+    side = pair.side(framework)
+    if isinstance(side, Composite):
+        return "+".join(step.api for step in side.steps)
+    return side or f"no {framework} API"
+
+
+def _stale(pair: Pair, rows: list[ParameterRow]) -> Iterator[str]:
+    # Canonical rows come first; reversed, they win over a framework's own parameter of that name.
+    by_name = {row.name: row for row in reversed(rows)}
+    for framework in FRAMEWORKS:
+        if isinstance(pair.side(framework), str):
+            yield from _stale_names(pair, framework, by_name)
+        yield from _stale_only(pair, framework, by_name)
+    if Kind.CALL_FORM in {d.kind for d in pair.differences} and not call_form_differs(pair):
+        yield f"{Kind.CALL_FORM} is declared, but both sides are called the same way"
+    unknown = {row.name for row in rows if row.unknown}
+    for difference in pair.differences:
+        kind = difference.kind
+        if kind not in SIGNATURE_KINDS or kind is Kind.CALL_FORM:
+            continue
+        for name in difference.parameters:
+            if name not in unknown and (name not in by_name or kind not in by_name[name].kinds):
+                yield f"{kind} of {name!r} is declared, but the signatures do not show it"
+        whole = kind is Kind.ORDER and not difference.parameters and not unknown
+        if whole and not any(kind in row.kinds for row in rows):
+            yield f"{kind} is declared, but the signatures do not show it"
+
+
+def _stale_names(
+    pair: Pair, framework: Framework, by_name: Mapping[str, ParameterRow]
+) -> Iterator[str]:
+    for name, own in pair.names(framework).items():
+        row = by_name.get(name)
+        side = row.side(framework) if row else None
+        absent = row is None or (side is None and framework not in row.unknown)
+        if absent or (side is not None and side.name != own):
+            api = _api(pair, framework)
+            yield f"{framework}_names says {name!r} is {own!r}, but {api} has no parameter {own!r}"
+
+
+def _stale_only(
+    pair: Pair, framework: Framework, by_name: Mapping[str, ParameterRow]
+) -> Iterator[str]:
+    only = pair.torch_only if framework == "torch" else pair.mindspore_only
+    other = OTHER[framework]
+    api, other_api = _api(pair, framework), _api(pair, other)
+    for name, said in only.items():
+        row = by_name.get(name)
+        here, there = (row.side(framework), row.side(other)) if row else (None, None)
+        if there is not None:
+            yield f"{framework}_only lists {name!r}, but {other_api} has it"
+        elif here is None and not any(framework in r.unknown for r in by_name.values()):
+            yield f"{framework}_only lists {name!r}, but {api} has no such parameter"
+        elif row and here and said == "deprecated" and Kind.DEPRECATED not in row.kinds:
+            yield f"{framework}_only calls {name!r} deprecated, but {api} does not"

@@ -1,0 +1,71 @@
+"""Reductions along axes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from conformance.reference.registry import reference
+
+Array = np.ndarray[Any, Any]
+Dim = int | list[int] | tuple[int, ...] | None
+
+
+def _var_mean_dtypes(input: Array, **_: Any) -> tuple[str, str]:
+    real = {"complex64": "float32", "complex128": "float64"}.get(input.dtype.name, "=input")
+    return real, "=input"
+
+
+@reference(dtype=_var_mean_dtypes)
+def var_mean(
+    input: Array,
+    dim: Dim = None,
+    unbiased: bool | None = None,
+    correction: float | None = None,
+    keepdim: bool = False,
+) -> tuple[Array, Array]:
+    """Variance and mean along `dim`; along all axes for None or an empty list.
+
+    ``Σ |x - μ|² / max(0, N - c)`` with N elements of mean μ.  c is `correction`, or 0 when
+    `unbiased` is False, else 1 (Bessel's correction); the variance of complex numbers is real.
+    Raises TypeError for integers and truth values, ValueError when an axis is out of range or
+    named twice, or when both `unbiased` and `correction` are given.
+    Source: PyTorch documentation of torch.var_mean.
+    """
+    if input.dtype.kind in "biu":
+        raise TypeError(f"variance of {input.dtype} is not a number of that dtype")
+    if unbiased is not None and correction is not None:
+        raise ValueError("give unbiased or correction, not both")
+    axes = _axes(dim, input.ndim)
+    count = prod(input.shape[axis] for axis in axes)
+    c = correction if correction is not None else int(unbiased is not False)
+    with np.errstate(all="ignore"):
+        mean = _sum(input, axes) / _count(count, input)
+        deviation = np.abs(input - mean)
+        variance = _sum(np.square(deviation), axes) / _count(max(0, count - c), deviation)
+    if not keepdim:
+        mean, variance = np.squeeze(mean, axes), np.squeeze(variance, axes)
+    return np.asarray(variance), np.asarray(mean)
+
+
+def _axes(dim: Dim, ndim: int) -> tuple[int, ...]:
+    if dim is None or (not isinstance(dim, int) and not dim):
+        return tuple(range(ndim))
+    names = (dim,) if isinstance(dim, int) else tuple(dim)
+    if not all(-max(ndim, 1) <= axis < max(ndim, 1) for axis in names):
+        raise ValueError(f"dim {dim} is out of range for {ndim} dimensions")
+    axes = tuple(axis % ndim for axis in names) if ndim else ()
+    if len(set(names)) != len(names) or len(set(axes)) != len(axes):
+        raise ValueError(f"dim {dim} names an axis twice")
+    return axes
+
+
+def _sum(array: Array, axes: tuple[int, ...]) -> Array:
+    return np.asarray(np.sum(array, axis=axes, keepdims=True, dtype=array.dtype))
+
+
+def _count(count: float, like: Array) -> Any:
+    """Return `count` in the real dtype of `like`, lest Python's float widen a float16."""
+    return like.real.dtype.type(count)

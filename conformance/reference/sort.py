@@ -1,0 +1,44 @@
+"""Sorting and selection by rank."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from conformance.reference.registry import reference
+
+Array = np.ndarray[Any, Any]
+
+
+class TopK(NamedTuple):
+    """The selected values and their places along the axis."""
+
+    values: Array
+    indices: Array
+
+
+@reference(dtype=("=input", "int64"))
+def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> TopK:
+    """The k greatest (or least) elements along `dim`, best first, and their indices.
+
+    NaN counts as greater than every number.  Among equal elements the first comes first here, an
+    order that PyTorch leaves open, as it leaves the order of all when `sorted` is False.
+    Raises ValueError when k or `dim` is out of range, TypeError for truth values and complex
+    numbers.  Source: PyTorch documentation of torch.topk.
+    """
+    if input.dtype.kind in "bc":
+        raise TypeError(f"the order of {input.dtype} is not defined")
+    if not -max(input.ndim, 1) <= dim < max(input.ndim, 1):
+        raise ValueError(f"dim {dim} is out of range for {input.ndim} dimensions")
+    if not 0 <= k <= (input.shape[dim] if input.ndim else 1):
+        raise ValueError(f"k={k} is out of range along dim {dim} of {input.shape}")
+    if input.ndim == 0:
+        return TopK(input.reshape(()), np.zeros((), np.int64))
+    if largest:  # reversed twice, so that a stable sort still puts the first of equals first
+        backwards = np.flip(np.argsort(np.flip(input, dim), axis=dim, kind="stable"), dim)
+        order = input.shape[dim] - 1 - backwards
+    else:
+        order = np.argsort(input, axis=dim, kind="stable")
+    indices = np.take(order, np.arange(k), axis=dim)
+    return TopK(np.take_along_axis(input, indices, axis=dim), indices)

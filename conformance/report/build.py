@@ -1,0 +1,205 @@
+"""From what the judge says to what the pages show."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from conformance.corpus.schema import Operation, Pair, Side, Text
+from conformance.judge import signature
+from conformance.report import build_case, views
+from conformance.report.anchors import Anchors
+from conformance.run.target import framework_of
+from conformance.taxonomy import FRAMEWORKS, Framework
+
+if TYPE_CHECKING:
+    from conformance.judge.documents import DocumentClaim
+    from conformance.judge.judge import Judged, Judgement
+    from conformance.judge.run import Verdicts
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What the report needs of a run besides its verdicts.
+
+    `targets` maps a target's name to what it said of itself, `signatures` to the messages of
+    `conformance.worker.describe` by API; `claims` maps an operation to what its documents claim.
+    """
+
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    signatures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    claims: Mapping[str, Sequence[DocumentClaim]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, verdicts: Verdicts) -> Self:
+        """Return the facts of a judged run."""
+        return cls(verdicts.manifest, verdicts.targets, verdicts.signatures, verdicts.claims)
+
+    def described(self, framework: Framework) -> dict[str, Any]:
+        """Return the signature messages of `framework` by API, each of the first target with it."""
+        found: dict[str, Any] = {}
+        for target, messages in self.signatures.items():
+            if framework_of(target) == framework:
+                found = {**messages, **found}
+        return found
+
+    def version(self, framework: Framework) -> str:
+        """Return the version of the first target of `framework` that started."""
+        names = (t for t in self.targets if framework_of(t) == framework)
+        return next((str(v) for t in names if (v := self.targets[t].get("version"))), "")
+
+
+def site(judgement: Judgement, info: RunInfo) -> views.SiteView:
+    """Return everything there is to show, operations in the order of the judgement."""
+    targets = tuple(_target(name, facts) for name, facts in _targets(judgement, info).items())
+    by_operation = grouped(judgement.judged, lambda j: j.item.case.operation.operation)
+    pages = tuple(_page(judged, info, targets) for judged in by_operation.values())
+    return views.SiteView(_run(info.manifest), targets, pages, tuple(map(str, judgement.problems)))
+
+
+def grouped(items: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
+    """Return `items` by `key`, in order of first appearance."""
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def _run(manifest: Mapping[str, Any]) -> views.RunView:
+    _, *arguments = manifest.get("command") or [""]
+    return views.RunView(
+        command=shlex.join(["conformance", *arguments]) if arguments else "",
+        started=str(manifest.get("started", "")),
+        corpus=str(manifest.get("corpus", "")),
+        finished=bool(manifest.get("finished")),
+    )
+
+
+def _targets(judgement: Judgement, info: RunInfo) -> dict[str, Mapping[str, Any]]:
+    """The targets of the run, and any a verdict speaks of that the manifest forgot."""
+    judged = dict.fromkeys(j.item.target for j in judgement.judged)
+    return {**{name: {} for name in judged if name not in info.targets}, **info.targets}
+
+
+def _target(name: str, facts: Mapping[str, Any]) -> views.TargetView:
+    keys = ("version", "build", "device", "mode", "python", "platform", "unavailable")
+    return views.TargetView(name, framework_of(name), **{k: str(facts.get(k) or "") for k in keys})
+
+
+def _page(
+    judged: list[Judged], info: RunInfo, targets: tuple[views.TargetView, ...]
+) -> views.PageView:
+    operation = judged[0].item.case.operation
+    anchors = Anchors()
+    by_pair = grouped(judged, lambda j: j.item.pair.id)
+    pairs = tuple(_pair(operation, found, info, anchors) for found in by_pair.values())
+    title = operation.title or Text(
+        en=operation.operation.replace("_", " ").capitalize(), zh=operation.operation
+    )
+    return views.PageView(
+        operation=operation.operation,
+        title=title,
+        targets=tuple(t for t in targets if any(j.item.target == t.name for j in judged)),
+        pairs=pairs,
+        claims=tuple(_claims(operation, info)),
+        no_reference=operation.no_reference,
+    )
+
+
+def _claims(operation: Operation, info: RunInfo) -> Iterable[views.ClaimView]:
+    documents = {document.id: document for document in operation.documents}
+    for claim in info.claims.get(operation.operation, ()):
+        yield views.ClaimView(
+            source=build_case.source_view(documents.get(claim.document), claim.document),
+            what=claim.what,
+            published=claim.published,
+            installed=claim.installed,
+            holds=claim.holds,
+            note=claim.note,
+        )
+
+
+def _pair(
+    operation: Operation, judged: list[Judged], info: RunInfo, anchors: Anchors
+) -> views.PairView:
+    pair = judged[0].item.pair
+    anchor = anchors.new(side_name(pair.torch) or side_name(pair.mindspore))
+    by_case = grouped(judged, lambda j: j.item.case.case.id)
+    cases = tuple(build_case.case_view(found, anchor, anchors) for found in by_case.values())
+    return views.PairView(
+        id=pair.id,
+        anchor=anchor,
+        torch=side_name(pair.torch),
+        mindspore=side_name(pair.mindspore),
+        signatures=tuple(_signatures(pair, info)),
+        rows=tuple(_rows(operation, pair, info)),
+        summary=pair.summary,
+        differences=tuple(build_case.difference_view(d, judged, cases) for d in pair.differences),
+        published=tuple(pair.published.items()),
+        cases=cases,
+    )
+
+
+def side_name(side: Side | None) -> str:
+    """Return the API of a side, the APIs of a composite joined by ``+``, or an empty string."""
+    return "" if side is None else " + ".join(_apis(side))
+
+
+def _apis(side: Side) -> list[str]:
+    return [side] if isinstance(side, str) else [step.api for step in side.steps]
+
+
+def _signatures(pair: Pair, info: RunInfo) -> Iterable[views.SignatureView]:
+    for framework in FRAMEWORKS:
+        described = info.described(framework)
+        side = pair.side(framework)
+        for api in dict.fromkeys(_apis(side)) if side is not None else ():
+            message = described.get(api)
+            found = None if message is None else signature.Signature.from_message(message)
+            yield views.SignatureView(
+                framework=framework,
+                api=api,
+                text=found.text if found is not None and found.known else "",
+                version=info.version(framework),
+                error="" if found is None else found.error,
+            )
+
+
+def _rows(operation: Operation, pair: Pair, info: RunInfo) -> Iterable[views.ParameterRowView]:
+    """The parameter table: inputs before options where a constructor tells them apart."""
+    if pair.torch is None or pair.mindspore is None:
+        return
+    sides = [signature.signature_of(pair.side(f), info.described(f)) for f in FRAMEWORKS]
+    rows = signature.compare(operation, pair, *sides)
+    constructs = any(pair.form(f) == "module" for f in FRAMEWORKS)
+    categories = ("input", "option", "state") if constructs else ("option", "state")
+    for category in categories:
+        chosen = [r for r in rows if _category(r, constructs) == category]
+        for number, row in enumerate(chosen, 1):
+            yield _row(pair, row, category, number)
+
+
+def _category(row: signature.ParameterRow, constructs: bool) -> str:
+    return "option" if row.role == "input" and not constructs else row.role
+
+
+def _row(
+    pair: Pair, row: signature.ParameterRow, category: str, number: int
+) -> views.ParameterRowView:
+    note = pair.torch_only.get(row.name) or pair.mindspore_only.get(row.name)
+    return views.ParameterRowView(
+        category=category,
+        number=number,
+        torch=row.torch.name if row.torch else None,
+        mindspore=row.mindspore.name if row.mindspore else None,
+        torch_default=row.torch.default if row.torch else None,
+        mindspore_default=row.mindspore.default if row.mindspore else None,
+        kinds=row.kinds,
+        unknown=row.unknown,
+        note=note if isinstance(note, Text) else None,
+    )

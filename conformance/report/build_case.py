@@ -1,0 +1,184 @@
+"""The views of cases, and of the declared differences they show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.corpus.schema import Case, Difference, Document, Operation
+from conformance.judge.verdict import Status
+from conformance.report import shown, views
+from conformance.report.anchors import Anchors
+from conformance.report.code import source
+from conformance.run.outcome import Outcome, Raised, Returned, Unsupported
+from conformance.run.target import framework_of
+from conformance.taxonomy import FRAMEWORKS, Kind
+
+if TYPE_CHECKING:
+    from conformance.judge.judge import Judged
+
+
+def case_view(judged: list[Judged], pair_anchor: str, anchors: Anchors) -> views.CaseView:
+    """Return the view of one case of one pair; `judged` holds all its points and targets."""
+    case = judged[0].item.case.case
+    anchor = anchors.new(f"{pair_anchor}-{case.id}")
+    by_point: dict[str, list[Judged]] = {}
+    for item in judged:
+        by_point.setdefault(item.item.case.id, []).append(item)
+    points = [_point(found, anchor, anchors) for found in by_point.values()]
+    first = min(points, key=lambda p: views.SEVERITY.index(p.status))
+    told = first if first.status is Status.DIFFERS else points[0]
+    return views.CaseView(
+        id=case.id,
+        anchor=anchor,
+        title=case.title,
+        points=tuple(points),
+        shown=told,
+        code=tuple(_code(by_point[told.id])),
+        expected=tuple(_expected(judged)),
+        source=_source(judged[0].item.case.operation, case),
+    )
+
+
+def _point(judged: list[Judged], anchor: str, anchors: Anchors) -> views.PointView:
+    item = judged[0].item
+    label = item.case.id.partition("[")[2].removesuffix("]")
+    random = any(item.pair.form(f) == "random" for f in FRAMEWORKS)
+    outcomes = {j.item.target: j.outcome for j in judged}
+    return views.PointView(
+        id=item.case.id,
+        label=label,
+        anchor=anchors.new(f"{anchor}-{label}") if label else anchor,
+        verdicts=tuple(map(_verdict, judged)),
+        peer=None if random else shown.peers(outcomes),
+    )
+
+
+def _verdict(judged: Judged) -> views.VerdictView:
+    verdict, outcome = judged.verdict, judged.outcome
+    return views.VerdictView(
+        target=judged.item.target,
+        status=verdict.status,
+        outcome=outcome.kind,
+        shown=shown.brief(outcome),
+        ratio=verdict.ratio,
+        gradient_ratio=verdict.gradient_ratio,
+        budget=verdict.budget,
+        kinds=verdict.kinds,
+        findings=verdict.findings,
+        why=verdict.why,
+        duration=outcome.duration,
+    )
+
+
+def _code(judged: list[Judged]) -> list[views.CodeView]:
+    """The program of each framework, with what its first target that answered printed."""
+    item = judged[0].item
+    full = any(Kind.GRADIENT in j.verdict.kinds for j in judged)
+    found = []
+    for framework in FRAMEWORKS:
+        text = source(item.case, item.pair, framework, full=full)
+        ran = [j for j in judged if framework_of(j.item.target) == framework]
+        ran.sort(key=lambda j: not isinstance(j.outcome, Returned))
+        if text:
+            found.append(
+                views.CodeView(
+                    framework=framework,
+                    text=text,
+                    output=_printed(ran[0], item.pair.form(framework)) if ran else "",
+                    target=ran[0].item.target if ran else "",
+                )
+            )
+    return found
+
+
+def _printed(judged: Judged, form: str) -> str:
+    """What the program prints; a random case was drawn three times, the program draws once."""
+    outcome: Any = judged.outcome
+    if form == "random" and isinstance(outcome, Returned) and isinstance(outcome.output, tuple):
+        outcome = Returned(output=outcome.output[0])
+    return shown.printed(outcome)
+
+
+def _expected(judged: list[Judged]) -> list[views.ExpectedView]:
+    """What the case quotes: printed values as the judge checked them, exceptions as they came."""
+    case = judged[0].item.case.case
+    if (expect := case.expect) is None:
+        return []
+    found = []
+    for framework in FRAMEWORKS:
+        own = [j for j in judged if framework_of(j.item.target) == framework]
+        slip = case.slip.get(framework)
+        for printed in (getattr(expect, framework), expect.both):
+            if printed is not None:
+                text = _plain(printed)
+                checks = [c for j in own for c in j.claims if c.printed == text]
+                failed = [c.got for c in checks if not c.holds]
+                holds = not failed if checks else None
+                got = failed[0] if failed else ""
+                found.append(views.ExpectedView(framework, text, False, holds, got, slip))
+        if expect.raises and (raises := getattr(expect.raises, framework)) is not None:
+            decided = [o for j in own if (o := _decided(j.outcome)) is not None]
+            failed = [shown.printed(o) for o in decided if not _is_a(o, raises)]
+            holds = not failed if decided else None
+            got = failed[0] if failed else ""
+            found.append(views.ExpectedView(framework, raises, True, holds, got, slip))
+    return found
+
+
+def _decided(outcome: Outcome) -> Outcome | None:
+    """What decides a claim on exceptions: not a crash, and not a missing kernel."""
+    decides = isinstance(outcome, Returned | Raised) and not isinstance(outcome, Unsupported)
+    return outcome if decides else None
+
+
+def _is_a(outcome: Outcome, exception: str) -> bool:
+    return isinstance(outcome, Raised) and exception in outcome.types
+
+
+def _plain(printed: Any) -> str:
+    """A published value as it was printed: a list of quoted numbers without the quotes."""
+    if isinstance(printed, list):
+        return f"[{', '.join(map(_plain, printed))}]"
+    return str(printed)
+
+
+def _source(operation: Operation, case: Case) -> views.SourceView | None:
+    if case.source is None:
+        return None
+    document = next((d for d in operation.documents if d.id == case.source.document), None)
+    return source_view(document, case.source.document, case.source.example)
+
+
+def source_view(
+    document: Document | None, name: str, example: int | None = None
+) -> views.SourceView:
+    """Return where a claim was published; `name` stands in for a document without an entry."""
+    if document is None:
+        return views.SourceView(name, example=example)
+    return views.SourceView(document.title, document.release or "", document.url or "", example)
+
+
+def difference_view(
+    difference: Difference, judged: list[Judged], cases: tuple[views.CaseView, ...]
+) -> views.DifferenceView:
+    """Return a declared difference with links to the points that it names and that ran."""
+    anchors = {p.id: (c, p) for c in cases for p in c.points}
+    covered = dict.fromkeys(
+        j.item.case.id
+        for j in judged
+        if difference.cases and j.item.case.covered_by(difference.cases)
+    )
+    evidence: dict[str, views.EvidenceView] = {}
+    for name in covered:
+        case, point = anchors[name]
+        whole = case.id in difference.cases
+        label = case.id if whole or not point.label else f"{case.id}[{point.label}]"
+        evidence[label] = views.EvidenceView(label, case.anchor if whole else point.anchor)
+    return views.DifferenceView(
+        kind=difference.kind,
+        note=difference.note,
+        instead=difference.instead,
+        targets=tuple(difference.targets),
+        parameters=tuple(difference.parameters),
+        evidence=tuple(evidence.values()),
+    )

@@ -1,0 +1,79 @@
+"""Every format a judged run is written in, through one table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance.errors import CallerError
+from conformance.report import build, markdown, pages, tables, views
+from conformance.report.text import LANGUAGES
+
+if TYPE_CHECKING:
+    from conformance.judge.judge import Judgement
+    from conformance.judge.run import Verdicts
+
+Writer = Callable[["Judgement", views.SiteView, Path, Sequence[str]], list[Path]]
+
+
+def render(
+    verdicts: Verdicts,
+    out: Path,
+    *,
+    formats: Sequence[str] = ("html",),
+    languages: Sequence[str] = ("en", "zh"),
+) -> list[Path]:
+    """Write a judged run into the folder `out`; return where each format starts.
+
+    Raises CallerError for an unknown format or language.
+    """
+    _known("format", formats, FORMATS)
+    _known("language", languages, LANGUAGES)
+    site = build.site(verdicts.judgement, build.RunInfo.of(verdicts))
+    out.mkdir(parents=True, exist_ok=True)
+    return [
+        path
+        for name in dict.fromkeys(formats)
+        for path in FORMATS[name](verdicts.judgement, site, out, list(dict.fromkeys(languages)))
+    ]
+
+
+def _known(what: str, given: Sequence[str], allowed: Iterable[str]) -> None:
+    names = list(allowed)
+    unknown = [name for name in given if name not in names]
+    if unknown or not given:
+        raise CallerError(
+            f"{what} {', '.join(unknown) or '(none)'}: choose from {', '.join(names)}"
+        )
+
+
+def _html(_: Judgement, site: views.SiteView, out: Path, languages: Sequence[str]) -> list[Path]:
+    return [pages.write(site, out, languages)]
+
+
+def _markdown(
+    _: Judgement, site: views.SiteView, out: Path, languages: Sequence[str]
+) -> list[Path]:
+    written = markdown.write(site, out, languages)
+    return [path for path in written if path.name == "index.md"]
+
+
+def _csv(judgement: Judgement, _: views.SiteView, out: Path, __: Sequence[str]) -> list[Path]:
+    table = tables.verdicts(judgement)
+    verdicts, summary = out / "verdicts.csv", out / "summary.csv"
+    verdicts.write_text(tables.csv(table), encoding="utf-8")
+    summary.write_text(tables.csv(tables.summary(table)), encoding="utf-8")
+    return [verdicts, summary]
+
+
+def _json(judgement: Judgement, _: views.SiteView, out: Path, __: Sequence[str]) -> list[Path]:
+    path = out / "verdicts.json"
+    content = {"problems": judgement.problems, "verdicts": list(tables.records(judgement))}
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    return [path]
+
+
+FORMATS: dict[str, Writer] = {"html": _html, "markdown": _markdown, "csv": _csv, "json": _json}
+"""Name: how to write it."""

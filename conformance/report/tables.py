@@ -1,0 +1,108 @@
+"""Verdicts as tables: one row an item, and the counts of each status by operation and target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from conformance.judge.verdict import Status
+from conformance.report import shown
+
+if TYPE_CHECKING:
+    from conformance.judge.judge import Judged, Judgement
+
+COLUMNS = {
+    "operation": "string",
+    "case": "string",
+    "pair": "string",
+    "target": "string",
+    "status": "string",
+    "outcome": "string",
+    "kinds": "string",
+    "ratio": "float64",
+    "gradient_ratio": "float64",
+    "budget": "float64",
+    "why": "string",
+    "duration": "float64",
+}
+"""Name and dtype of each column.  Ratios and budget are in roundoffs, duration in seconds; `kinds`
+are separated by spaces; a missing number is NaN."""
+
+
+def verdicts(judgement: Judgement) -> pd.DataFrame:
+    """Return one row for each item, in the order judged; see COLUMNS."""
+    rows = pd.DataFrame(list(map(_row, judgement.judged)), columns=list(COLUMNS))
+    return rows.astype(COLUMNS)
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return how many verdicts of each status every operation has on every target.
+
+    One row for each (operation, target) in `table`, one column for each status, also where no
+    verdict has it, and their `total`.
+    """
+    keys = ["operation", "target"]
+    counts = table.groupby([*keys, "status"], sort=False).size().unstack("status", fill_value=0)
+    counts = counts.reindex(columns=[status.value for status in Status], fill_value=0)
+    counts.columns.name = None
+    return counts.assign(total=counts.sum(axis="columns")).reset_index()
+
+
+def csv(table: pd.DataFrame) -> str:
+    """Return `table` as CSV with a header.
+
+    Text that a spreadsheet would run as a formula (``=``, ``+``, ``-``, ``@`` first) gets a
+    leading apostrophe: messages come from frameworks and case files.
+    """
+    safe = table.copy()
+    for name in list(safe.select_dtypes("string").columns):
+        risky = safe[name].str.match(r"[=+\-@\t\r]").fillna(False)
+        safe.loc[risky, name] = "'" + safe.loc[risky, name]
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def records(judgement: Judgement) -> Iterator[dict[str, Any]]:
+    """Yield every item as plain JSON values, findings included; missing numbers are None.
+
+    NaN and Inf, which JSON does not have, are their names as text.
+    """
+    for judged in judgement.judged:
+        yield {
+            **{name: _plain(value) for name, value in _row(judged).items()},
+            "kinds": [kind.value for kind in judged.verdict.kinds],
+            "shown": shown.brief(judged.outcome),
+            "findings": [
+                {
+                    "kind": finding.kind.value,
+                    "where": finding.where,
+                    "detail": finding.detail,
+                    "ratio": _plain(finding.ratio),
+                }
+                for finding in judged.verdict.findings
+            ],
+        }
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _row(judged: Judged) -> dict[str, Any]:
+    item, verdict = judged.item, judged.verdict
+    return {
+        "operation": item.case.operation.operation,
+        "case": item.case.id,
+        "pair": item.pair.id,
+        "target": item.target,
+        "status": verdict.status.value,
+        "outcome": judged.outcome.kind,
+        "kinds": " ".join(kind.value for kind in verdict.kinds),
+        "ratio": verdict.ratio,
+        "gradient_ratio": verdict.gradient_ratio,
+        "budget": verdict.budget,
+        "why": verdict.why,
+        "duration": judged.outcome.duration,
+    }

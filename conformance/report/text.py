@@ -1,0 +1,170 @@
+"""The report's words in both languages.
+
+English is the text in the code; Chinese comes from ``locale/zh/LC_MESSAGES/messages.po``, compiled
+in memory by babel, so there is no build step and no compiled file to fall behind.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+import math
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from babel.messages import mofile, pofile
+
+from conformance.judge.verdict import Status
+from conformance.report.views import ParameterRowView
+from conformance.taxonomy import Kind
+
+LOCALE = Path(__file__).parent / "locale"
+LANGUAGES = {"en": "English", "zh": "中文"}
+FRAMEWORK = {"torch": "PyTorch", "mindspore": "MindSpore", "numpy": "NumPy"}
+Translate = Callable[[str], str]
+
+
+def N_(message: str) -> str:  # noqa: N802  (the name gettext tools look for)
+    """Mark `message` for translation where it is defined; it is translated where it is used."""
+    return message
+
+
+STATUS = {
+    Status.CONFORMS: N_("conforms"),
+    Status.DECLARED: N_("differs as declared"),
+    Status.KNOWN: N_("known until a date"),
+    Status.DIFFERS: N_("differs"),
+    Status.NOT_COMPARABLE: N_("not comparable"),
+}
+MARK = {
+    Status.CONFORMS: "✓",
+    Status.DECLARED: "≈",
+    Status.KNOWN: "◷",
+    Status.DIFFERS: "✗",
+    Status.NOT_COMPARABLE: "∅",
+}
+"""A sign beside the colour, for those who do not see it."""
+
+OUTCOME = {
+    "returned": N_("returned"),
+    "raised": N_("raised an exception"),
+    "unsupported": N_("not supported"),
+    "crashed": N_("crashed"),
+    "timed-out": N_("did not end in time"),
+    "unavailable": N_("target unavailable"),
+}
+KIND = {
+    Kind.NAME: N_("parameter name"),
+    Kind.ORDER: N_("parameter order"),
+    Kind.DEFAULT: N_("default value"),
+    Kind.MISSING_IN_MINDSPORE: N_("missing in MindSpore"),
+    Kind.MISSING_IN_TORCH: N_("missing in PyTorch"),
+    Kind.DEPRECATED: N_("deprecated"),
+    Kind.CALL_FORM: N_("call form"),
+    Kind.INPUT_TYPE: N_("input type"),
+    Kind.DTYPE_SUPPORT: N_("supported dtypes"),
+    Kind.RETURN_STRUCTURE: N_("structure of the result"),
+    Kind.RETURN_DTYPE: N_("dtype of the result"),
+    Kind.RETURN_SHAPE: N_("shape of the result"),
+    Kind.VALUE: N_("values"),
+    Kind.SPECIAL_VALUES: N_("special values"),
+    Kind.GRADIENT: N_("gradients"),
+    Kind.EXCEPTION: N_("exceptions"),
+    Kind.MUTATION: N_("mutation of inputs"),
+    Kind.RANDOMNESS: N_("randomness"),
+    Kind.BROADCASTING: N_("broadcasting and promotion"),
+    Kind.UNSUPPORTED: N_("not supported on this device"),
+    Kind.CRASH: N_("crash"),
+    Kind.HANG: N_("hang"),
+    Kind.MODE: N_("execution mode"),
+    Kind.CLAIM: N_("published claim"),
+}
+ROW = {
+    Kind.NAME: N_("different parameter names"),
+    Kind.ORDER: N_("different position"),
+    Kind.CALL_FORM: N_("given in another place of the call"),
+}
+"""What a row's kinds say, where it takes no values to say it."""
+NO_DEFAULT = {
+    "torch": N_("MindSpore's default is {mindspore}, PyTorch sets none"),
+    "mindspore": N_("PyTorch's default is {torch}, MindSpore sets none"),
+    "neither": N_("different default values: {torch} in PyTorch, {mindspore} in MindSpore"),
+}
+
+
+def translator(language: str) -> gettext.NullTranslations:
+    """Return the catalogue of `language`; the one of English returns every message as it is.
+
+    Raises FileNotFoundError for a language without a catalogue.
+    """
+    return gettext.NullTranslations() if language == "en" else _catalogue(language)
+
+
+@cache
+def _catalogue(language: str) -> gettext.GNUTranslations:
+    with (LOCALE / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        catalogue = pofile.read_po(file, locale=language)
+    compiled = io.BytesIO()
+    mofile.write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def row_difference(row: ParameterRowView, _: Translate) -> str:
+    """Return the sentence in the fifth column: what introspection found, in the given language."""
+    if row.unknown:
+        return _("The signature of {framework} cannot be introspected").format(
+            framework=" / ".join(
+                {"torch": "PyTorch", "mindspore": "MindSpore"}[f] for f in row.unknown
+            )
+        )
+    if one_sided := _one_sided(row, _):
+        return one_sided
+    parts = [_("Same function")]
+    parts += [_(ROW[kind]) for kind in ROW if kind in row.kinds]
+    if Kind.NAME not in row.kinds:
+        parts.insert(1, _("same parameter name"))
+    if Kind.DEFAULT in row.kinds:
+        parts.append(_default(row, _))
+    elif row.torch_default is not None and row.mindspore_default is not None:
+        parts.append(_("same default value"))
+    if Kind.DEPRECATED in row.kinds:
+        parts.append(_("deprecated by PyTorch"))
+    return _(", ").join(parts)
+
+
+def _one_sided(row: ParameterRowView, _: Translate) -> str:
+    if row.mindspore is None:
+        if Kind.DEPRECATED in row.kinds:
+            return _("Deprecated by PyTorch; MindSpore does not have this parameter")
+        return _("MindSpore does not have this parameter")
+    return _("PyTorch does not have this parameter") if row.torch is None else ""
+
+
+def _default(row: ParameterRowView, _: Translate) -> str:
+    missing = [
+        side
+        for side, value in (("torch", row.torch_default), ("mindspore", row.mindspore_default))
+        if value is None
+    ]
+    message = NO_DEFAULT[missing[0] if missing else "neither"]
+    return _(message).format(torch=row.torch_default, mindspore=row.mindspore_default)
+
+
+def roundoffs(ratio: float | None) -> str:
+    """Return an error in roundoffs, or a dash where nothing was measured."""
+    if ratio is None:
+        return "–"
+    if not math.isfinite(ratio):
+        return str(ratio)
+    if ratio == 0:
+        return "0"
+    if ratio >= 99_999.5 or ratio < 0.005:
+        return f"{ratio:.1e}"
+    return f"{ratio:.2f}" if ratio < 1 else f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
+
+
+def small(number: float) -> str:
+    """Return a difference in three digits."""
+    return "0" if number == 0 else f"{number:.2e}" if number < 0.001 else f"{number:.3g}"

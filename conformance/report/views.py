@@ -1,0 +1,297 @@
+"""What a page shows, as frozen values.  Templates depend on this and on nothing else.
+
+Prose in both languages is a `Text`; everything else is language-neutral evidence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from conformance.corpus.schema import Text
+from conformance.judge.verdict import Finding, Status
+from conformance.taxonomy import Kind
+
+SEVERITY = (
+    Status.DIFFERS,
+    Status.NOT_COMPARABLE,
+    Status.KNOWN,
+    Status.DECLARED,
+    Status.CONFORMS,
+)
+"""Worst first: the status of several verdicts together is the first of these among them."""
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """Return the worst of `statuses`; nothing at all is not comparable."""
+    return min(statuses, key=SEVERITY.index, default=Status.NOT_COMPARABLE)
+
+
+@dataclass(frozen=True)
+class TargetView:
+    """A target of the run; `unavailable` says why it did not start, empty when it did."""
+
+    name: str
+    framework: str
+    version: str = ""
+    build: str = ""
+    device: str = ""
+    mode: str = ""
+    python: str = ""
+    platform: str = ""
+    unavailable: str = ""
+
+
+@dataclass(frozen=True)
+class VerdictView:
+    """One cell: what a target did with a case, and what the judge says of it.
+
+    `outcome` is the outcome's kind; `shown` what it did in one line (an exception, a signal).
+    Ratios and `budget` are in roundoffs, `duration` in seconds.
+    """
+
+    target: str
+    status: Status
+    outcome: str
+    shown: str = ""
+    ratio: float | None = None
+    gradient_ratio: float | None = None
+    budget: float | None = None
+    kinds: tuple[Kind, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    why: str = ""
+    duration: float = 0.0
+
+
+@dataclass(frozen=True)
+class PeerView:
+    """Greatest difference between the outputs of PyTorch and MindSpore."""
+
+    absolute: float
+    relative: float
+    targets: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class PointView:
+    """One expanded case: a grid point, or a whole case without a grid."""
+
+    id: str
+    label: str
+    anchor: str
+    verdicts: tuple[VerdictView, ...]
+    peer: PeerView | None = None
+
+    @property
+    def status(self) -> Status:
+        """The worst verdict."""
+        return worst(v.status for v in self.verdicts)
+
+    @property
+    def notes(self) -> list[tuple[tuple[str, ...], VerdictView]]:
+        """What there is to explain: (targets, verdict) for each explanation, given once."""
+        groups: dict[object, list[VerdictView]] = {}
+        for v in self.verdicts:
+            if v.findings or v.why or v.outcome != "returned":
+                told = tuple((f.kind, f.where, f.detail) for f in v.findings)
+                groups.setdefault((v.outcome, v.status, told or v.shown, v.why), []).append(v)
+        return [(tuple(v.target for v in same), same[0]) for same in groups.values()]
+
+    def on(self, target: str) -> VerdictView | None:
+        """Return the verdict on `target`, or None when the case did not go there."""
+        return next((v for v in self.verdicts if v.target == target), None)
+
+
+@dataclass(frozen=True)
+class CodeView:
+    """One framework's program for a case, with what it printed (`output`, empty when unknown)."""
+
+    framework: str
+    text: str
+    output: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class ExpectedView:
+    """What was published for a framework, and whether execution upholds it (None: nothing ran).
+
+    `got` is what came instead; `slip` says why the document is wrong.
+    """
+
+    framework: str
+    text: str
+    raises: bool = False
+    holds: bool | None = None
+    got: str = ""
+    slip: Text | None = None
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """Where a claim was published."""
+
+    title: str
+    release: str = ""
+    url: str = ""
+    example: int | None = None
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """One case of a pair with all its grid points; `code` is of the point `shown`."""
+
+    id: str
+    anchor: str
+    title: Text | None
+    points: tuple[PointView, ...]
+    shown: PointView
+    code: tuple[CodeView, ...] = ()
+    expected: tuple[ExpectedView, ...] = ()
+    source: SourceView | None = None
+
+    @property
+    def status(self) -> Status:
+        """The worst verdict."""
+        return worst(p.status for p in self.points)
+
+
+@dataclass(frozen=True)
+class SignatureView:
+    """A signature as introspected; `error` says why there is none."""
+
+    framework: str
+    api: str
+    text: str = ""
+    version: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ParameterRowView:
+    """One row of the five-column table.  A side without the parameter is None.
+
+    `kinds` are the differences found by introspection; defaults are Python text, None for "no
+    default".  `unknown` names the frameworks whose signature introspection cannot read.
+    """
+
+    category: str
+    """``input``, ``option`` or ``state``."""
+    number: int
+    torch: str | None
+    mindspore: str | None
+    torch_default: str | None = None
+    mindspore_default: str | None = None
+    kinds: tuple[Kind, ...] = ()
+    unknown: tuple[str, ...] = ()
+    note: Text | None = None
+
+
+@dataclass(frozen=True)
+class EvidenceView:
+    """A link from a declared difference to a case that shows it."""
+
+    label: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class DifferenceView:
+    """A declared difference with its evidence."""
+
+    kind: Kind
+    note: Text
+    instead: Text | None = None
+    targets: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    evidence: tuple[EvidenceView, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClaimView:
+    """A published statement, what the installed release does, and whether the statement holds.
+
+    `holds` is None where nothing that ran decides it.
+    """
+
+    source: SourceView
+    what: str
+    published: str
+    installed: str
+    holds: bool | None
+    note: Text | None = None
+
+
+@dataclass(frozen=True)
+class PairView:
+    """One pair: what a page of the official mapping covers."""
+
+    id: str
+    anchor: str
+    torch: str
+    mindspore: str
+    signatures: tuple[SignatureView, ...] = ()
+    rows: tuple[ParameterRowView, ...] = ()
+    summary: Text | None = None
+    differences: tuple[DifferenceView, ...] = ()
+    published: tuple[tuple[str, str], ...] = ()
+    cases: tuple[CaseView, ...] = ()
+
+    @property
+    def counts(self) -> Counter[Status]:
+        """How many verdicts there are of each status."""
+        return Counter(v.status for c in self.cases for p in c.points for v in p.verdicts)
+
+
+@dataclass(frozen=True)
+class PageView:
+    """The page of one operation."""
+
+    operation: str
+    title: Text
+    targets: tuple[TargetView, ...]
+    pairs: tuple[PairView, ...]
+    claims: tuple[ClaimView, ...] = ()
+    no_reference: Text | None = None
+
+    @property
+    def counts(self) -> Counter[Status]:
+        """How many verdicts there are of each status."""
+        return sum((pair.counts for pair in self.pairs), Counter())
+
+    def on(self, target: str) -> Counter[Status]:
+        """The same for one target."""
+        return Counter(
+            v.status
+            for pair in self.pairs
+            for case in pair.cases
+            for point in case.points
+            for v in point.verdicts
+            if v.target == target
+        )
+
+
+@dataclass(frozen=True)
+class RunView:
+    """The run the pages are made from."""
+
+    command: str = ""
+    started: str = ""
+    corpus: str = ""
+    finished: bool = True
+
+
+@dataclass(frozen=True)
+class SiteView:
+    """Everything: what the index is rendered from."""
+
+    run: RunView
+    targets: tuple[TargetView, ...]
+    pages: tuple[PageView, ...]
+    problems: tuple[str, ...] = field(default=())
+
+    @property
+    def counts(self) -> Counter[Status]:
+        """How many verdicts there are of each status."""
+        return sum((page.counts for page in self.pages), Counter())

@@ -1,0 +1,5 @@
+"""Not installed."""
+
+from conformance.worker.base import TargetUnavailable
+
+raise TargetUnavailable("the fake framework is not installed")
