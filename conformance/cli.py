@@ -39,7 +39,8 @@ Paths = Annotated[
     typer.Argument(help="Case files or folders.", show_default="cases", metavar="[PATH]…"),
 ]
 Config = Annotated[
-    Path | None, typer.Option(help="Targets by name: interpreters, hosts.", show_default="conformance.toml")
+    Path | None,
+    typer.Option(help="Targets by name: interpreters, hosts.", show_default="conformance.toml"),
 ]
 Known = Annotated[
     Path | None, typer.Option(help="Known differences.", show_default="known.yaml beside the cases")
@@ -50,6 +51,7 @@ Known = Annotated[
 def main(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
+    """Print the version when asked; the help text of the application is above."""
     if version:
         typer.echo(f"conformance {__version__}")
         raise typer.Exit
@@ -81,9 +83,13 @@ def run(
             help="Words looked for in `case · pair · target`, with and, or, not, ( ).",
         ),
     ] = "",
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Workers at a time.")] = os.cpu_count() or 2,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Workers at a time.")
+    ] = os.cpu_count() or 2,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds one call may take.")] = 60.0,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The run file.")] = Path("reports/run.sqlite"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The run file.")] = Path(
+        "reports/run.sqlite"
+    ),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     known: Known = None,
     config: Config = None,
@@ -109,17 +115,25 @@ def run(
 @app.command()
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run files of one corpus, from any machines.", metavar="RUN…")
+        list[Path],
+        typer.Argument(help="Run files of one corpus, from any machines.", metavar="RUN…"),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write into.")] = Path("reports"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write into.")] = Path(
+        "reports"
+    ),
     lang: Annotated[str, typer.Option(help="Languages, separated by commas: en, zh.")] = "en,zh",
     format: Annotated[
-        str, typer.Option("--format", "-f", help="Formats, separated by commas: html, markdown, csv, json.")
+        str,
+        typer.Option(
+            "--format", "-f", help="Formats, separated by commas: html, markdown, csv, json."
+        ),
     ] = "html",
     known: Known = None,
 ) -> None:
     """Judge run files and render its difference pages and tables."""
-    commands.report(runs, out=out, languages=lang.split(","), formats_=format.split(","), known=known)
+    commands.report(
+        runs, out=out, languages=lang.split(","), formats_=format.split(","), known=known
+    )
 
 
 @app.command()
@@ -127,7 +141,9 @@ def targets(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Targets to ask.", metavar="[TARGET]…", show_default="every framework, device and mode"
+            help="Targets to ask.",
+            metavar="[TARGET]…",
+            show_default="every framework, device and mode",
         ),
     ] = None,
     config: Config = None,
@@ -138,8 +154,12 @@ def targets(
 
 @app.command()
 def show(
-    case: Annotated[str, typer.Argument(help="Id of a case: operation/case, with [grid point] or not.")],
-    paths: Annotated[list[Path] | None, typer.Option("--cases", help="Case files or folders.")] = None,
+    case: Annotated[
+        str, typer.Argument(help="Id of a case: operation/case, with [grid point] or not.")
+    ],
+    paths: Annotated[
+        list[Path] | None, typer.Option("--cases", help="Case files or folders.")
+    ] = None,
     target: Annotated[
         list[str] | None, typer.Option("--target", "-t", help="numpy, torch or mindspore.")
     ] = None,

@@ -40,7 +40,9 @@ def check(paths: Sequence[Path], known: Path | None) -> None:
     file = _known_file(paths, known)
     entries = known_differences.load(file) if file else []
     cases = sum(1 for _ in corpus.cases())
-    typer.echo(f"{len(corpus.documents)} operations, {cases} cases, {len(entries)} known differences: sound")
+    typer.echo(
+        f"{len(corpus.documents)} operations, {cases} cases, {len(entries)} known differences: sound"
+    )
 
 
 def run(
@@ -58,7 +60,9 @@ def run(
     """Execute, judge, print; exits 1 on unexpected differences or problems."""
     selection = Selection(select)
     configured = target.configured(config)
-    chosen = [target.parse(name, configured) for name in dict.fromkeys(targets or target.DEFAULT_TARGETS)]
+    chosen = [
+        target.parse(name, configured) for name in dict.fromkeys(targets or target.DEFAULT_TARGETS)
+    ]
     corpus = loader.load(paths)
     known_text = _known_text(_known_file(paths, known))
     file = RunFile.open(out) if resume and out.exists() else RunFile.create(out)
@@ -66,7 +70,13 @@ def run(
         file.note(known=known_text)
         with show_on.Progress() as progress:
             session.execute(
-                corpus, chosen, file, selection=selection, jobs=jobs, timeout=timeout, observer=progress
+                corpus,
+                chosen,
+                file,
+                selection=selection,
+                jobs=jobs,
+                timeout=timeout,
+                observer=progress,
             )
         verdicts = judge_run(file, corpus=corpus, today=date.today())
     finally:
@@ -83,7 +93,12 @@ def exit_code(verdicts: Verdicts) -> int:
 
 
 def report(
-    runs: Sequence[Path], *, out: Path, languages: Sequence[str], formats_: Sequence[str], known: Path | None
+    runs: Sequence[Path],
+    *,
+    out: Path,
+    languages: Sequence[str],
+    formats_: Sequence[str],
+    known: Path | None,
 ) -> None:
     """Render one or more run files of one corpus."""
     files = [RunFile.open(run) for run in runs]
@@ -126,7 +141,9 @@ def show(wanted: str, paths: Sequence[Path], frameworks: Sequence[str]) -> None:
     for case in found[:1] if "[" not in wanted else found:
         _show(case, frameworks)
     if len(found) > 1:
-        typer.echo(f"# {len(found) - 1} more points of the grid: " + ", ".join(c.id for c in found[1:]))
+        typer.echo(
+            f"# {len(found) - 1} more points of the grid: " + ", ".join(c.id for c in found[1:])
+        )
 
 
 def _show(case: ExpandedCase, frameworks: Sequence[str]) -> None:

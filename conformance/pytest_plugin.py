@@ -1,4 +1,4 @@
-"""``pytest cases/``: every case x pair x target as a test, through the engine of ``conformance run``.
+"""``pytest cases/``: every case, pair and target as a test, through the engine of `run`.
 
 Inert in a session that collects no case file.  The selected items of all targets are executed
 together when the first of them is asked for; under ``pytest -n`` the processes share the targets
@@ -53,7 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--conformance-timeout", type=float, default=60.0, metavar="SECONDS",
                     help="seconds one call may take")  # fmt: skip
     group.addoption("--conformance-known", type=Path, metavar="FILE",
-                    help="known differences (default: known.yaml in a collected file's folders)")  # fmt: skip
+                    help="known differences (default: known.yaml in the files' folders)")  # fmt: skip
     group.addoption("--conformance-config", type=Path, metavar="FILE",
                     help="targets by name (default: conformance.toml)")  # fmt: skip
 
@@ -87,11 +87,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Remove the run files, once, where the session began."""
     engine = session.config.stash.get(_ENGINE, None)
     if not hasattr(session.config, "workerinput"):
-        shutil.rmtree(_folder(session.config) if engine is None else engine.folder, ignore_errors=True)
+        shutil.rmtree(
+            _folder(session.config) if engine is None else engine.folder, ignore_errors=True
+        )
 
 
 def _folder(config: pytest.Config) -> Path:
-    shared = getattr(config, "workerinput", {}).get("testrunuid") or getattr(config.option, "testrunuid", None)
+    shared = getattr(config, "workerinput", {}).get("testrunuid") or getattr(
+        config.option, "testrunuid", None
+    )
     return Path(tempfile.gettempdir(), f"conformance-pytest-{shared or os.getpid()}")
 
 
@@ -165,7 +169,11 @@ class DeclarationsItem(pytest.Item):
         if engine is None or not engine.complete(self.path):
             pytest.skip("judged only when every item of the file is selected")
         operation = next(iter(self.parent.corpus.documents))  # type: ignore[union-attr]
-        lines = [p for p in engine.verdicts.judgement.problems if p.startswith((operation + ":", operation + "/"))]
+        lines = [
+            p
+            for p in engine.verdicts.judgement.problems
+            if p.startswith((operation + ":", operation + "/"))
+        ]
         lines += [p for p in engine.verdicts.judgement.problems if p.startswith("known difference")]
         if lines:
             pytest.fail("\n".join(lines), pytrace=False)
@@ -190,7 +198,9 @@ class Engine:
         self.folder = _folder(config)
         self.xdist = hasattr(config, "workerinput")
         configured = targets.configured(config.getoption("conformance_config"))
-        self.targets = [targets.parse(n, configured) for n in dict.fromkeys(i.target for i in items)]
+        self.targets = [
+            targets.parse(n, configured) for n in dict.fromkeys(i.target for i in items)
+        ]
         documents = {}
         for item in items:
             assert isinstance(item.parent, CaseFile)
@@ -259,7 +269,9 @@ class Engine:
     def _known(self) -> list[str]:
         given = self.config.getoption("conformance_known")
         folders = {folder for item in self.items for folder in item.path.parents}
-        found = [given] if given else [f / KNOWN_FILE for f in folders if (f / KNOWN_FILE).is_file()]
+        found = (
+            [given] if given else [f / KNOWN_FILE for f in folders if (f / KNOWN_FILE).is_file()]
+        )
         if not found:
             return []
         known.load(found[0])

@@ -48,7 +48,13 @@ def run(
     file = RunFile.create(path)
     events: list[Event] = []
     session.execute(
-        corpus, targets, file, selection=Selection(), jobs=2, timeout=timeout, observer=events.append
+        corpus,
+        targets,
+        file,
+        selection=Selection(),
+        jobs=2,
+        timeout=timeout,
+        observer=events.append,
     )
     by_call = file.outcomes()
     found = {

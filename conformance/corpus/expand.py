@@ -35,9 +35,11 @@ class ExpandedCase:
 
     @cached_property
     def arrays(self) -> dict[str, Array]:
-        """The inputs as arrays in their own dtypes, drawn in the order written.  Raises CaseError."""
+        """The inputs in their own dtypes, drawn in the order written.  Raises CaseError."""
         random = np.random.RandomState(self.case.seed)
-        return {name: draw(spec, random, self.dtype, self.folder) for name, spec in self.specs.items()}
+        return {
+            name: draw(spec, random, self.dtype, self.folder) for name, spec in self.specs.items()
+        }
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -51,7 +53,7 @@ class ExpandedCase:
 
     @property
     def gradients(self) -> list[str]:
-        """Canonical names to differentiate by: given floating arrays only, none when it must raise."""
+        """Names to differentiate by: given floating arrays only, none when it must raise."""
         if self.raises:
             return []
         names = self.operation.gradients if self.case.gradients is None else self.case.gradients
@@ -74,12 +76,16 @@ class ExpandedCase:
         content = {
             "operation": self.operation.operation,
             "reference": self.operation.reference,
-            "case": self.case.model_dump(mode="json", by_alias=True, exclude={"title", "grid", "id"}),
+            "case": self.case.model_dump(
+                mode="json", by_alias=True, exclude={"title", "grid", "id"}
+            ),
             "dtype": self.dtype,
             "options": self.options,
             "specs": {n: s.model_dump(mode="json", by_alias=True) for n, s in self.specs.items()},
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[:16]
+        return hashlib.sha256(
+            json.dumps(content, sort_keys=True, default=repr).encode()
+        ).hexdigest()[:16]
 
     def pairs(self) -> list[Pair]:
         """Return the pairs this case runs through."""
@@ -102,7 +108,7 @@ class ExpandedCase:
 
 def is_floating(array: Array) -> bool:
     """Tell whether `array` is of a real floating dtype, bfloat16 included."""
-    return array.dtype.kind == "f" or array.dtype.name == "bfloat16"
+    return bool(array.dtype.kind == "f" or array.dtype.name == "bfloat16")
 
 
 def expand(operation: Operation, folder: Path) -> Iterator[ExpandedCase]:
@@ -138,4 +144,6 @@ def _label(value: Any) -> str:
         return "+".join(f"{k}:{_label(v)}" for k, v in value.items())
     if isinstance(value, list):
         return "x".join(map(_label, value)) if value else "empty"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )

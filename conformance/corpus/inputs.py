@@ -89,7 +89,9 @@ def _number(value: Any) -> Any:
 
 
 def _natural(array: Array) -> str:
-    return {"b": "bool", "i": "int64", "u": "int64", "c": "complex64"}.get(array.dtype.kind, "float32")
+    return {"b": "bool", "i": "int64", "u": "int64", "c": "complex64"}.get(
+        array.dtype.kind, "float32"
+    )
 
 
 def _file(name: str, folder: Path) -> Array:

@@ -101,7 +101,10 @@ def load_texts(texts: Iterable[tuple[str, str, Path]]) -> Corpus:
         if name in documents:
             first = documents[name].path
             problems.append(document.problem(("operation",), f"{name!r} is already in {first}"))
-        problems += [document.problem(where, text) for where, text in broken_rules(document.operation, folder)]
+        problems += [
+            document.problem(where, text)
+            for where, text in broken_rules(document.operation, folder)
+        ]
         documents.setdefault(name, document)
     if problems:
         raise CorpusError(sorted(problems, key=lambda p: (p.path, p.line, p.column)))

@@ -25,7 +25,7 @@ CONVERSIONS: dict[Convert, Callable[[Any], Any]] = {
     "list": lambda value: [value] if np.isscalar(value) else list(value),
     "tensor": lambda value: wire.pack("float32", np.asarray(value, dtype=np.float32)),
 }
-"""How a PyTorch value becomes MindSpore's: the closed list that `mindspore_convert` chooses from."""
+"""How a PyTorch value becomes MindSpore's: what `mindspore_convert` chooses from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,15 @@ def reference_call(case: ExpandedCase) -> Call | None:
     name = case.operation.reference
     if name is None:
         return None
-    step = {"form": "reference", "api": name, "args": [], "kwargs": {}, "constructor": {}, "state": {}, "fixed": {}}
+    step = {
+        "form": "reference",
+        "api": name,
+        "args": [],
+        "kwargs": {},
+        "constructor": {},
+        "state": {},
+        "fixed": {},
+    }
     return call(
         {
             "kind": "reference",
@@ -188,7 +196,7 @@ def _steps(
     ]
 
 
-def _leading(case: ExpandedCase, positional: list[str] | None, role: dict[str, str]) -> list[str]:
+def _leading(case: ExpandedCase, positional: list[str] | None, role: Mapping[str, str]) -> list[str]:
     """Inputs go by position, in the order of `parameters`, until one is left out; then by name."""
     order = positional
     if order is None:
@@ -199,5 +207,3 @@ def _leading(case: ExpandedCase, positional: list[str] | None, role: dict[str, s
             break
         args.append(name)
     return args
-
-

@@ -15,7 +15,7 @@ from conformance.corpus.schema import Composite, Input, Operation, Pair, Side, m
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CaseError
 from conformance.reference import registry
-from conformance.taxonomy import DTYPES, SIGNATURE_KINDS
+from conformance.taxonomy import DTYPES, FRAMEWORKS, SIGNATURE_KINDS
 
 Broken = Iterator[tuple[Path_, str]]
 MAX_EXPANSIONS = 2_000
@@ -56,8 +56,8 @@ def _pairs(operation: Operation) -> Broken:
         at: Path_ = ("pairs", i)
         if ids[pair.id] > 1:
             yield at, f"pair {pair.id!r} is listed twice"
-        for framework in ("torch", "mindspore"):
-            yield from _side(pair.side(framework), framework, (*at, framework))  # type: ignore[arg-type]
+        for framework in FRAMEWORKS:
+            yield from _side(pair.side(framework), framework, (*at, framework))
         for key in ("torch_names", "mindspore_names", "mindspore_convert"):
             for name in getattr(pair, key):
                 if name not in operation.parameters:
@@ -91,19 +91,24 @@ def _side(side: Side | None, framework: str, at: Path_) -> Broken:
 
 
 def _differences(operation: Operation, pair: Pair, at: Path_) -> Broken:
-    local = [case for case in operation.cases]
     for j, difference in enumerate(pair.differences):
         where = (*at, "differences", j)
         if difference.kind in SIGNATURE_KINDS:
-            if not difference.parameters and difference.kind.value not in ("order", "call-form") \
-                    and pair.torch and pair.mindspore:
+            if (
+                not difference.parameters
+                and difference.kind.value not in ("order", "call-form")
+                and pair.torch
+                and pair.mindspore
+            ):
                 yield where, f"name the parameters that differ by {difference.kind.value}"
             continue
         if not difference.cases:
             yield where, f"name the cases that show {difference.kind.value}"
         for k, pattern in enumerate(difference.cases):
-            ids = (case.id for case in local)
-            if not any(matches(pattern, i) or pattern.split("[")[0] == i or "*" in pattern for i in ids):
+            ids = (case.id for case in operation.cases)
+            if not any(
+                matches(pattern, i) or pattern.split("[")[0] == i or "*" in pattern for i in ids
+            ):
                 yield (*where, "cases", k), f"no case of this file matches {pattern!r}"
 
 
@@ -112,12 +117,19 @@ def _cases(operation: Operation) -> Broken:
     known = operation.parameters
     documents = {document.id for document in operation.documents}
     if operation_size(operation) > MAX_EXPANSIONS:
-        yield ("cases",), f"the grids expand to {operation_size(operation):,} cases; at most {MAX_EXPANSIONS:,}"
+        yield (
+            ("cases",),
+            f"the grids expand to {operation_size(operation):,} cases; at most {MAX_EXPANSIONS:,}",
+        )
     for i, case in enumerate(operation.cases):
         at: Path_ = ("cases", i)
         if ids[case.id] > 1:
             yield (*at, "id"), f"case {case.id!r} is listed twice"
-        for key, names in (("parameters", case.parameters), ("inputs", case.arrays()), ("grid", case.grid)):
+        for key, names in (
+            ("parameters", case.parameters),
+            ("inputs", case.arrays()),
+            ("grid", case.grid),
+        ):
             for name in names:
                 if name not in known and not (key == "grid" and name == "dtype"):
                     yield (*at, key, name), f"{name!r} is not a parameter of this operation"
@@ -150,7 +162,10 @@ def _documents(operation: Operation) -> Broken:
     for i, document in enumerate(operation.documents):
         at: Path_ = ("documents", i)
         if document.rows and document.pair not in pairs:
-            yield (*at, "pair"), "rows speak of a pair of this file: give its id, torch.x=mindspore.y"
+            yield (
+                (*at, "pair"),
+                "rows speak of a pair of this file: give its id, torch.x=mindspore.y",
+            )
         apis = [((*at, "signatures", j, "api"), c.api) for j, c in enumerate(document.signatures)]
         for j, heading in enumerate(document.headings):
             apis += [((*at, "headings", j, "names"), heading.names)]
@@ -161,7 +176,7 @@ def _documents(operation: Operation) -> Broken:
 
 
 def _expanded(operation: Operation, folder: Path) -> Broken:
-    """Draw every input once: what cannot be drawn is the author's mistake, not a run-time failure."""
+    """Draw every input once: what cannot be drawn is the author's mistake."""
     seen: dict[str, ExpandedCase] = {}
     index = {case.id: i for i, case in enumerate(operation.cases)}
     for case in expand(operation, folder):

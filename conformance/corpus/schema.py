@@ -16,7 +16,8 @@ Form = Literal["function", "method", "property", "module", "optimizer", "schedul
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=80)]
 CaseId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
 Api = Annotated[
-    str, StringConstraints(pattern=r"^(torch|mindspore)(\.[A-Za-z_][A-Za-z0-9_]*)+$", max_length=120)
+    str,
+    StringConstraints(pattern=r"^(torch|mindspore)(\.[A-Za-z_][A-Za-z0-9_]*)+$", max_length=120),
 ]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 Scalar = None | bool | int | float | str
@@ -53,7 +54,18 @@ class Filled(Model):
     value: float | str
 
 
-GENERATORS = ("value", "rand", "randn", "randint", "zeros", "ones", "full", "arange", "linspace", "npy")
+GENERATORS = (
+    "value",
+    "rand",
+    "randn",
+    "randint",
+    "zeros",
+    "ones",
+    "full",
+    "arange",
+    "linspace",
+    "npy",
+)
 
 
 class Input(Model):
@@ -92,7 +104,9 @@ class Input(Model):
     def _one_source(self) -> Self:
         given = [name for name in GENERATORS if name in self.model_fields_set]
         if len(given) != 1:
-            raise ValueError(f"give exactly one of {', '.join(GENERATORS)}; found {given or 'none'}")
+            raise ValueError(
+                f"give exactly one of {', '.join(GENERATORS)}; found {given or 'none'}"
+            )
         if (count := self.elements()) > MAX_ELEMENTS:
             raise ValueError(f"{count:,} elements; the limit is {MAX_ELEMENTS:,}")
         return self
@@ -145,7 +159,9 @@ class Composite(Model):
 
 Side = Api | Composite
 Convert = Literal["one_minus", "negate", "pair", "list", "tensor"]
-Target = Annotated[str, StringConstraints(pattern=r"^(numpy|torch|mindspore)(@[\w.+]+)?(:\w+){0,2}$")]
+Target = Annotated[
+    str, StringConstraints(pattern=r"^(numpy|torch|mindspore)(@[\w.+]+)?(:\w+){0,2}$")
+]
 
 
 class Difference(Model):
@@ -173,11 +189,17 @@ class Pair(Model):
     mindspore: Side | None = None
     call: Form | dict[Framework, Form] = "function"
     torch_names: dict[str, str] = Field(default_factory=dict)
-    mindspore_names: dict[str, str] = Field(default_factory=dict, description="canonical: MindSpore's.")
+    mindspore_names: dict[str, str] = Field(
+        default_factory=dict, description="canonical: MindSpore's."
+    )
     mindspore_convert: dict[str, Convert] = Field(default_factory=dict)
-    torch_positional: list[str] | None = Field(None, description="Canonical names passed by position.")
+    torch_positional: list[str] | None = Field(
+        None, description="Canonical names passed by position."
+    )
     mindspore_positional: list[str] | None = None
-    torch_fixed: dict[str, Any] = Field(default_factory=dict, description="Always passed, by its own name.")
+    torch_fixed: dict[str, Any] = Field(
+        default_factory=dict, description="Always passed, by its own name."
+    )
     mindspore_fixed: dict[str, Any] = Field(default_factory=dict)
     torch_only: dict[str, Text | Literal["deprecated", "absent"]] = Field(default_factory=dict)
     mindspore_only: dict[str, Text | Literal["deprecated", "absent"]] = Field(default_factory=dict)
@@ -285,12 +307,14 @@ class Case(Model):
         default_factory=dict, description="Parameter, input or `dtype`: the values to run through."
     )
     training: bool = Field(False, description="Modules: train mode instead of eval mode.")
-    gradients: list[str] | None = Field(None, description="Instead of the operation's; [] for none.")
+    gradients: list[str] | None = Field(
+        None, description="Instead of the operation's; [] for none."
+    )
     accuracy: AccuracyClass | Accuracy | None = None
     expect: Expect | None = None
     slip: dict[Framework, Text] = Field(
         default_factory=dict,
-        description="The claim in `expect` does not hold for this framework, and why. Must be shown.",
+        description="Why the claim in `expect` does not hold for this framework. Must be shown.",
     )
     pairs: list[str] | None = Field(None, description="Only these pairs: ids, * as wildcard.")
     extra: dict[Framework, dict[str, Any]] = Field(
@@ -305,7 +329,9 @@ class Case(Model):
         inputs = data.get("inputs") if isinstance(data, dict) else None
         if not isinstance(inputs, dict):
             return data
-        wrapped = {k: v if k == "seed" or isinstance(v, dict) else {"value": v} for k, v in inputs.items()}
+        wrapped = {
+            k: v if k == "seed" or isinstance(v, dict) else {"value": v} for k, v in inputs.items()
+        }
         return {**data, "inputs": wrapped}
 
     @property
@@ -332,7 +358,7 @@ class SignatureClaim(Model):
     """A signature as a page prints it."""
 
     api: Api
-    prints: str = Field(description="Parameter list in Python syntax: \"(input, weight=None)\".")
+    prints: str = Field(description='Parameter list in Python syntax: "(input, weight=None)".')
     refuted: Text | None = None
 
 
@@ -363,8 +389,8 @@ class Operation(Model):
 
     operation: Name
     title: Text | None = None
-    reference: Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z][a-z0-9_]*$")] | None = Field(
-        None, description="module.function under conformance.reference."
+    reference: Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z][a-z0-9_]*$")] | None = (
+        Field(None, description="module.function under conformance.reference.")
     )
     no_reference: Text | None = Field(None, description="Why there is no oracle.")
     accuracy: AccuracyClass | Accuracy

@@ -21,7 +21,12 @@ MAX_NODES = 100_000
 MAX_DEPTH = 40
 
 Path_ = tuple[str | int, ...]
-_PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "map", "seq")}
+_PLAIN = {
+    f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "map", "seq")
+}
+
+_DATE = "tag:yaml.org,2002:timestamp"
+"""2026-12-31 without quotes; it stays text, and the schema reads it."""
 
 
 @dataclass
@@ -85,6 +90,8 @@ class _Builder:
         self.seen.add(id(node))
         if len(self.seen) > MAX_NODES or len(path) > MAX_DEPTH:
             raise self.fail(node, f"more than {MAX_NODES:,} values or {MAX_DEPTH} levels")
+        if str(node.tag) == _DATE and isinstance(node, ScalarNode):
+            return str(node.value)
         if str(node.tag) not in _PLAIN:
             raise self.fail(node, f"tag {node.tag} is not allowed; case files hold plain data")
         if isinstance(node, MappingNode):
@@ -93,7 +100,9 @@ class _Builder:
             return [self.value(item, (*path, i)) for i, item in enumerate(node.value)]
         assert isinstance(node, ScalarNode)
         if len(node.value) > MAX_SCALAR:
-            raise self.fail(node, f"{len(node.value):,} characters; a value has at most {MAX_SCALAR:,}")
+            raise self.fail(
+                node, f"{len(node.value):,} characters; a value has at most {MAX_SCALAR:,}"
+            )
         try:
             return self.constructor.construct_object(node)
         except (ValueError, YAMLError) as error:

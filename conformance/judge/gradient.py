@@ -112,13 +112,19 @@ class _Stencil:
                 continue
 
     def slope(self, name: str, direction: Array) -> _Slope | None:
-        """Return the derivative along `direction`, or None where the function is not smooth."""
+        """Return the derivative along `direction`, or None where the function is not smooth.
+
+        A kink that a step merely crosses is stepped around; one at the point itself stays.
+        """
+        return self._slope(name, direction, 1.0) or self._slope(name, direction, 1 / 64)
+
+    def _slope(self, name: str, direction: Array, shrink: float) -> _Slope | None:
         x = self.values[name]
         members = np.abs(x[direction != 0])
         if not np.all(np.isfinite(members)):
             return None
         size = max(np.mean(members), _SMALLEST_SCALE)
-        h = self.step * min(size, np.sqrt(size))
+        h = shrink * self.step * min(size, np.sqrt(size))
         right, left, far_right, far_left = (
             self.function({**self.values, name: x + t * h * direction}) for t in (1, -1, 2, -2)
         )

@@ -19,6 +19,7 @@ from conformance.judge.verdict import Status
 from conformance.run.outcome import Outcome, Unavailable
 from conformance.run.store import PlannedItem, RunFile
 from conformance.run.target import framework_of
+from conformance.taxonomy import FRAMEWORKS
 
 NEVER_RAN = "it never ran: the run was interrupted before it; --resume goes on"
 
@@ -55,9 +56,7 @@ def judge_run(run: RunFile, *, today: date, corpus: Corpus | None = None) -> Ver
     return judge_runs([run], today=today, corpus=corpus)
 
 
-def judge_runs(
-    runs: Sequence[RunFile], *, today: date, corpus: Corpus | None = None
-) -> Verdicts:
+def judge_runs(runs: Sequence[RunFile], *, today: date, corpus: Corpus | None = None) -> Verdicts:
     """Judge several run files of one corpus together, such as one from each machine.
 
     Raises CallerError when their case files or targets do not go together.
@@ -152,7 +151,7 @@ def _signature_lines(
     there = {framework_of(name) for name, info in targets.items() if "unavailable" not in info}
     for operation in operations:
         for pair in operation.pairs:
-            if any(pair.side(f) is not None and f not in there for f in ("torch", "mindspore")):  # type: ignore[arg-type]
+            if any(pair.side(f) is not None and f not in there for f in FRAMEWORKS):
                 continue
             torch = signature.signature_of(pair.torch, messages)
             mindspore = signature.signature_of(pair.mindspore, messages)

@@ -16,7 +16,22 @@ def _softmax_dtype(input: Array, dtype: str | None = None, **_: Any) -> str:
     return dtype or "=input"
 
 
-@reference(dtype=_softmax_dtype)
+def _softmax_gradient(
+    input: Array,
+    dim: int | None = None,
+    dtype: str | None = None,
+    *,
+    cotangents: list[Array],
+) -> dict[str, Array]:
+    """``y (g - Σ_j g_j y_j)`` for the cotangent g of y = softmax(x)."""
+    y = softmax(input, dim, dtype)
+    (g,) = cotangents
+    axis = _axis(dim, input.ndim)
+    total = np.sum(g * y, axis=axis, keepdims=True) if input.ndim else g * y
+    return {"input": np.asarray(y * (g - total))}
+
+
+@reference(dtype=_softmax_dtype, gradient=_softmax_gradient)
 def softmax(input: Array, dim: int | None = None, dtype: str | None = None) -> Array:
     """``e^(x_i - m) / Σ_j e^(x_j - m)`` along `dim`, with m the greatest x, so nothing overflows.
 
@@ -29,15 +44,20 @@ def softmax(input: Array, dim: int | None = None, dtype: str | None = None) -> A
         raise TypeError(f"softmax of {input.dtype} needs a floating dtype")
     if dtype is not None:
         input = _converted(input, dtype)
-    if dim is None:
-        dim = 0 if input.ndim in (0, 1, 3) else 1
-    if not -max(input.ndim, 1) <= dim < max(input.ndim, 1):
-        raise ValueError(f"dim {dim} is out of range for {input.ndim} dimensions")
+    axis = _axis(dim, input.ndim)
     if input.ndim == 0:
         return np.asarray(np.exp(input - input))
-    greatest = np.max(input, axis=dim, keepdims=True, initial=-np.inf)
+    greatest = np.max(input, axis=axis, keepdims=True, initial=-np.inf)
     power = np.exp(input - greatest)
-    return np.asarray(power / np.sum(power, axis=dim, keepdims=True, dtype=power.dtype))
+    return np.asarray(power / np.sum(power, axis=axis, keepdims=True, dtype=power.dtype))
+
+
+def _axis(dim: int | None, ndim: int) -> int:
+    if dim is None:
+        return 0 if ndim in (0, 1, 3) else 1
+    if not -max(ndim, 1) <= dim < max(ndim, 1):
+        raise ValueError(f"dim {dim} is out of range for {ndim} dimensions")
+    return dim
 
 
 def _converted(input: Array, dtype: str) -> Array:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.reference.registry import Result, promote, reference
+from conformance.reference.dtypes import promote
+from conformance.reference.registry import Result, reference
 
 Array = np.ndarray[Any, Any]
 
@@ -79,7 +80,7 @@ def tanh(input: Array) -> Array:
 
     Source: PyTorch documentation of torch.tanh; Abramowitz & Stegun 4.5.3.
     """
-    return np.asarray(np.tanh(input))
+    return np.asarray(np.tanh(_real(input)))
 
 
 def _where_gradient(
@@ -103,16 +104,23 @@ def where(condition: Array, input: Array, other: Array) -> Array:
     return np.where(condition, input, other)
 
 
-@reference(dtype=_floating_dtype)
+def _entr_gradient(input: Array, *, cotangents: list[Array]) -> dict[str, Array]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = -1 - np.log(input)
+    return {"input": np.asarray(cotangents[0] * slope)}
+
+
+@reference(dtype=_floating_dtype, gradient=_entr_gradient)
 def entr(input: Array) -> Array:
     """Elementwise entropy: ``-x log x`` for x > 0, 0 at 0, ``-inf`` below, NaN at NaN.
 
     Source: PyTorch documentation of torch.special.entr; SciPy documentation of scipy.special.entr.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        inside = -input * np.log(input)
-    edge = np.where(input == 0, 0.0, -np.inf).astype(inside.dtype)
-    return np.where(input <= 0, edge, inside)
+        x = _real(input)
+        inside = -x * np.log(x)
+    edge = np.where(x == 0, 0.0, -np.inf).astype(inside.dtype)
+    return np.where(x <= 0, edge, inside)
 
 
 @reference()
@@ -124,6 +132,11 @@ def xdivy(x: Array, y: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         quotient = np.asarray(np.divide(x, y))
     return np.where(np.equal(x, 0), np.zeros_like(quotient), quotient)
+
+
+def _real(input: Array) -> Array:
+    """Return integers and truth values as float64, of which NumPy would make float16 or float64."""
+    return input.astype(np.float64) if input.dtype.kind in "biu" else input
 
 
 def _unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:

@@ -20,11 +20,14 @@ def normal(
 ) -> Distribution:
     """Independent draws of N(mean, std²), of the shape `size` or that of `mean` and `std`.
 
-    Source: PyTorch documentation of torch.normal.
+    Where all of `std` is 0 the draw is `mean` itself.  Source: PyTorch documentation of
+    torch.normal.
     """
     if np.any(np.asarray(std) < 0):
         raise RuntimeError("std must not be negative")
     shape = tuple(size) if size is not None else np.broadcast_shapes(np.shape(mean), np.shape(std))
+    if not np.any(std):
+        return _certain(np.broadcast_to(mean, shape))
     return Distribution(stats.norm(np.asarray(mean, float), np.asarray(std, float)), shape)
 
 
@@ -53,16 +56,31 @@ def dropout(input: Array, p: float = 0.5, training: bool = True) -> Distribution
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     rate = p if training else 0.0
+    if rate == 0:
+        return _certain(input)
     kept = np.zeros_like(input) if rate == 1 else input / (1 - rate)
     told = input != 0
 
     def support(draw: Array) -> Array:
         roundoffs = 4 * float(finfo(draw.dtype).eps)
-        return np.asarray((draw == 0) | (np.abs(draw - kept) <= roundoffs * np.abs(kept)))
+        near = np.abs(draw - kept) <= roundoffs * np.abs(kept)
+        return np.asarray((draw == 0) | (draw == kept) | near)
 
     return Distribution(
         stats.bernoulli(1 - rate),
         input.shape,
         support=support,
         transform=lambda draw: np.asarray(draw != 0, dtype=float)[told],
+        restore=lambda keeps: np.where(keeps, kept, 0),
+    )
+
+
+def _certain(value: Array) -> Distribution:
+    """Return the law of a draw that is always `value`, exactly: every element hits it."""
+    return Distribution(
+        stats.bernoulli(1.0),
+        value.shape,
+        support=lambda draw: draw == value,
+        transform=lambda draw: np.asarray(draw == value, dtype=float),
+        restore=lambda _: value,
     )

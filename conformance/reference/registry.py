@@ -10,12 +10,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-
-import numpy as np
 
 import conformance.reference as package
 
@@ -58,22 +56,6 @@ class Reference:
 _REGISTRY: dict[str, Reference] = {}
 
 
-def output_dtypes(entry: Reference, values: Mapping[str, Any], result: Result) -> list[str]:
-    """Return the dtype name of each output of `result`, flattened, by the rule of `entry`.
-
-    `values` are the arguments in the case's own dtypes.
-    """
-    count = sum(1 for _ in flatten(result.output))
-    rule = entry.dtype
-    if callable(rule):
-        taken = inspect.signature(rule).parameters
-        rule = rule(**{k: v for k, v in values.items() if k in taken})
-    rules = list(rule) if isinstance(rule, tuple) else [rule] * count
-    if len(rules) != count:
-        raise ValueError(f"{entry.name}: {count} outputs, but dtype rules for {len(rules)}")
-    return [_dtype(rule, values) for rule in rules]
-
-
 def flatten(output: Any) -> Iterator[Any]:
     """Yield the arrays of an output, left to right."""
     if isinstance(output, tuple | list):
@@ -81,57 +63,6 @@ def flatten(output: Any) -> Iterator[Any]:
             yield from flatten(item)
     else:
         yield output
-
-
-def _dtype(rule: str, values: Mapping[str, Any]) -> str:
-    if rule.startswith("="):
-        return str(np.asarray(values[rule[1:]]).dtype.name)
-    if rule != "promote":
-        return rule
-    return promote(*(v for v in values.values() if isinstance(v, np.ndarray)))
-
-
-def promote(*operands: Any) -> str:
-    """Return the dtype that `operands` (arrays, Python numbers) promote to.
-
-    A complex dtype wins over a floating one, that over an integer one, that over bool; among one
-    category NumPy's rules hold, and float16 with bfloat16 gives float32.  A 0-d array counts only
-    where it is of a higher category than the arrays with dimensions, a Python number (float32,
-    complex64 or int64) only where it is of a higher one than all arrays.
-    Source: PyTorch documentation, "Tensor Attributes", torch.dtype.
-    """
-    ranks: tuple[list[str], list[str], list[str]] = ([], [], [])
-    for operand in operands:
-        if isinstance(operand, np.ndarray):
-            ranks[0 if operand.ndim else 1].append(operand.dtype.name)
-        else:
-            ranks[2].append(_NUMBERS[_category(np.asarray(operand).dtype.name)])
-    names: list[str] = []
-    for rank in ranks:
-        highest = max(map(_category, names), default=-1)
-        names += [name for name in rank if _category(name) > highest]
-    return _joined(names) if names else "float32"
-
-
-_NUMBERS = ("bool", "int64", "float32", "complex64")
-
-
-def _category(name: str) -> int:
-    """Return 0 for bool, 1 for integers, 2 for floating and 3 for complex dtypes."""
-    kinds = ("bool", "int", "uint", "float", "bfloat", "complex")
-    return (0, 1, 1, 2, 2, 3)[next(i for i, k in enumerate(kinds) if name.startswith(k))]
-
-
-def _joined(names: list[str]) -> str:
-    top = max(map(_category, names))
-    chosen = {n for n in names if _category(n) == top}
-    if top == 3 and "float64" in names:
-        chosen.add("complex128")
-    if len(chosen) == 1:
-        return chosen.pop()
-    if chosen == {"float16", "bfloat16"}:
-        return "float32"
-    return np.result_type(*(n for n in chosen if n != "bfloat16")).name
 
 
 def reference(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable
+from textwrap import indent
 from typing import Any
 
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.pairs import plan, reference_call
 from conformance.corpus.schema import Pair
-from conformance.report.dialects import DIALECTS, Dialect, call
+from conformance.report.dialects import DIALECTS, INDENT, Dialect, call
 from conformance.report.literals import Expression, draws, dtype_of, expression, literal, scalar
 from conformance.run.outcome import to_array
 from conformance.worker import wire
@@ -146,9 +147,16 @@ class _Program:
             return [*self._reference(step), "print(output)"]
         seed = [self.dialect.seed(self.message["seed"])] if kind == "random" else []
         prepare, forward = self._steps()
+        if self._undifferentiated():
+            forward = ["with torch.no_grad():", *(indent(line, INDENT) for line in forward)]
         if not self.full:
             return [*prepare, *seed, *forward, "print(output)"]
         return [*prepare, *self._differentiate(forward), "print(output)", "print(gradients)"]
+
+    def _undifferentiated(self) -> bool:
+        """PyTorch refuses some arguments that require a gradient; workers call it without."""
+        forms = {self.case.specs[n].as_ for n in self.case.specs if n in self.message["values"]}
+        return self.dialect.root == "torch" and not self.full and "parameter" in forms
 
     def _steps(self) -> tuple[list[str], list[str]]:
         """Lines that construct modules, and lines that call; the last call gives `output`."""
@@ -218,7 +226,7 @@ class _Program:
         entry = registry.get(step["api"])
         taken = [n for n in self.message["values"] if n in entry.parameters]
         arguments = [f"{n}={self._value(n)}" for n in taken]
-        if "training" in entry.parameters:
+        if "training" in entry.parameters and "training" not in taken:
             arguments.append(f"training={self.message['training']}")
         # A reference that also tells of state returns a Result.
         rich = "Result" in str(entry.function.__annotations__.get("return"))
@@ -230,8 +238,9 @@ class _Program:
         return [f"{n} = {self._option(options[n])}" for n in ("base_lr", "steps") if n in options]
 
     def _keywords(self, given: dict[str, str], fixed: dict[str, Any]) -> list[str]:
-        named = [f"{name}={self._value(canonical)}" for name, canonical in given.items()]
-        return named + [f"{name}={self._option(value)}" for name, value in fixed.items()]
+        named = {name: self._value(canonical) for name, canonical in given.items()}
+        named |= {name: self._option(value) for name, value in fixed.items()}
+        return [f"{name}={value}" for name, value in named.items()]
 
     def _value(self, canonical: str) -> str:
         if canonical in self.case.specs:

@@ -253,7 +253,7 @@ class MindSpore(Dialect):
             f"optimizer = {optimizer}",
             "trajectory = []",
             "for grad in grads:",
-            f"{INDENT}optimizer((grad,))",
+            f"{INDENT}optimizer((grad.copy(),))",
             f"{INDENT}trajectory.append(params.asnumpy().copy())",
             "output = np.stack(trajectory)",
         ]

@@ -96,8 +96,8 @@ class Worker:
             raise WorkerUnavailable(str(error).strip().splitlines()[-1]) from None
         if kind == "unavailable":
             self.close()
-            raise WorkerUnavailable(said)
-        self.info: dict[str, Any] = said
+            raise WorkerUnavailable(str(said))
+        self.info: dict[str, Any] = dict(said)
         if (why := target.refuses(said)) is not None:
             self.close()
             raise WorkerUnavailable(why)
@@ -155,7 +155,7 @@ class Worker:
                 io.popen.kill()
                 io.popen.wait()
             self._forget()
-            return HUNG if hung else _ended(code)
+            return HUNG if hung else _ended(io.popen.returncode)
         return ""
 
     def close(self) -> None:
@@ -197,7 +197,9 @@ def _sources(target: Target) -> dict[str, str]:
             if item.name.endswith(".py"):
                 files[f"conformance/{package}/{item.name}"] = item.read_text(encoding="utf-8")
     if target.adapter is not None:
-        files[f"conformance/worker/{target.framework}_.py"] = target.adapter.read_text(encoding="utf-8")
+        files[f"conformance/worker/{target.framework}_.py"] = target.adapter.read_text(
+            encoding="utf-8"
+        )
         files["conformance/worker/adapters/__init__.py"] = ""
         for sibling in target.adapter.parent.glob("*.py"):
             text = sibling.read_text(encoding="utf-8")

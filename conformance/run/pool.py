@@ -124,7 +124,9 @@ def execute(lanes: Iterable[Lane], *, jobs: int, timeout: float) -> Iterator[Eve
 
 
 class _Pool:
-    def __init__(self, lanes: list[Lane], events: queue.Queue[Event | None], timeout: float) -> None:
+    def __init__(
+        self, lanes: list[Lane], events: queue.Queue[Event | None], timeout: float
+    ) -> None:
         self.lanes, self.events, self.timeout = lanes, events, timeout
         self.stop = threading.Event()
         self.choosing = threading.Lock()
@@ -221,7 +223,9 @@ class _Pool:
         if not guilty and suspects:
             said = how.get("signal") or f"no answer in {self.timeout:g} s"
             first = replies[suspects[0].id]
-            first["note"] = f"its worker died once ({said}) with this call in flight, not when alone"
+            first["note"] = (
+                f"its worker died once ({said}) with this call in flight, not when alone"
+            )
         for call in suspects:
             self.events.put(Done(lane.target.name, call.id, replies[call.id]))
         return worker

@@ -33,7 +33,10 @@ class Selection:
 
     def takes(self, case: ExpandedCase, pair: Pair, target: str) -> bool:
         """Tell whether the item is selected."""
-        return not self.expression or _Parser(self.expression, item_id(case.id, pair.id, target)).parse()
+        return (
+            not self.expression
+            or _Parser(self.expression, item_id(case.id, pair.id, target)).parse()
+        )
 
 
 def item_id(case: str, pair: str, target: str) -> str:

@@ -67,7 +67,9 @@ def _add(made: Plan, case: ExpandedCase, pair: Pair, target: Target) -> None:
 
 
 def _call(case: ExpandedCase, pair: Pair, target: Target) -> Call | None:
-    return reference_call(case) if target.framework == "numpy" else plan(case, pair, target.framework)
+    return (
+        reference_call(case) if target.framework == "numpy" else plan(case, pair, target.framework)
+    )
 
 
 def _apis(case: ExpandedCase, pair: Pair, target: Target) -> Iterator[str]:
@@ -119,7 +121,9 @@ def execute(
     lanes = [
         pool.Lane(
             target=target,
-            calls=deque(c for i, c in made.calls[target.name].items() if (target.name, i) not in done),
+            calls=deque(
+                c for i, c in made.calls[target.name].items() if (target.name, i) not in done
+            ),
             apis=tuple(made.apis[target.name]),
             expects_death=target.name in made.deadly,
         )

@@ -28,7 +28,8 @@ CREATE TABLE manifest  (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 CREATE TABLE documents (path TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE files     (document TEXT, name TEXT, data BLOB NOT NULL, PRIMARY KEY (document, name));
 CREATE TABLE targets   (name TEXT PRIMARY KEY, info TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE items     (number INTEGER PRIMARY KEY, "case" TEXT, "hash" TEXT, pair TEXT, target TEXT, call TEXT);
+CREATE TABLE items     (number INTEGER PRIMARY KEY, "case" TEXT, "hash" TEXT, pair TEXT,
+                        target TEXT, call TEXT);
 CREATE TABLE outcomes  (target TEXT, call TEXT, kind TEXT NOT NULL, duration REAL NOT NULL,
                         message BLOB NOT NULL, PRIMARY KEY (target, call)) WITHOUT ROWID;
 CREATE TABLE signatures (target TEXT, api TEXT, signature TEXT NOT NULL, PRIMARY KEY (target, api));
@@ -69,7 +70,9 @@ class RunFile:
     def open(cls, path: Path) -> Self:
         """Open a run file.  Raises HarnessError when it is none, or of another format."""
         if not path.is_file():
-            raise HarnessError(f"{path}: no such run file; `conformance run --out {path}` makes one")
+            raise HarnessError(
+                f"{path}: no such run file; `conformance run --out {path}` makes one"
+            )
         try:
             run = cls(path, sqlite3.connect(path))
             found = run.manifest.get("format")
@@ -101,7 +104,9 @@ class RunFile:
         """Keep the text of every case file and the arrays beside it that its cases read."""
         with self._db:
             for document in corpus.documents.values():
-                self._db.execute("INSERT INTO documents VALUES (?, ?)", (document.path, document.text))
+                self._db.execute(
+                    "INSERT INTO documents VALUES (?, ?)", (document.path, document.text)
+                )
                 names = {
                     spec.npy
                     for case in expand(document.operation, document.folder)
@@ -124,7 +129,9 @@ class RunFile:
     def target(self, name: str, info: Mapping[str, Any]) -> None:
         """Write down what a target said of itself, or ``{"unavailable": reason}``."""
         with self._db:
-            self._db.execute("INSERT OR REPLACE INTO targets VALUES (?, ?)", (name, json.dumps(info)))
+            self._db.execute(
+                "INSERT OR REPLACE INTO targets VALUES (?, ?)", (name, json.dumps(info))
+            )
 
     def describe(self, target: str, signatures: Iterable[dict[str, Any]]) -> None:
         """Keep introspected signatures."""
@@ -173,7 +180,9 @@ class RunFile:
 
     def items(self) -> list[PlannedItem]:
         """Return the plan."""
-        rows = self._db.execute('SELECT "case", "hash", pair, target, call FROM items ORDER BY number')
+        rows = self._db.execute(
+            'SELECT "case", "hash", pair, target, call FROM items ORDER BY number'
+        )
         return [PlannedItem(*row) for row in rows]
 
     def outcomes(self) -> dict[tuple[str, str], Outcome]:
@@ -183,7 +192,9 @@ class RunFile:
 
     def framework_seconds(self) -> float:
         """Return the time spent inside framework calls, summed over all outcomes."""
-        return float(self._db.execute("SELECT COALESCE(SUM(duration), 0) FROM outcomes").fetchone()[0])
+        return float(
+            self._db.execute("SELECT COALESCE(SUM(duration), 0) FROM outcomes").fetchone()[0]
+        )
 
     def corpus(self) -> Corpus:
         """Return the corpus as it was when the run was made."""

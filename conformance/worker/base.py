@@ -119,7 +119,10 @@ class Adapter:
                 except ImportError:
                     raise AttributeError(f"{'.'.join(steps[: i - 1])} has no {step}") from None
         owner = getattr(found, "__module__", None) or self.root
-        if isinstance(found, types.ModuleType) or owner.split(".")[0] not in (self.root, "builtins"):
+        if isinstance(found, types.ModuleType) or owner.split(".")[0] not in (
+            self.root,
+            "builtins",
+        ):
             raise AttributeError(f"{api} is not a {self.root} operation")
         return found
 
@@ -134,7 +137,7 @@ class Adapter:
         return value
 
     def given(self, value: Message) -> Any:
-        """Return an array in the form the case asks for: tensor, parameter, ndarray, list, scalar."""
+        """Return an array as the case asks: tensor, parameter, ndarray, list or scalar."""
         form = value.get("as", "tensor")
         if form in ("tensor", "parameter"):
             tensor = self.tensor(value)
@@ -183,7 +186,9 @@ class Adapter:
             return results[-1]
         return tuple(results[i] for i in message["returns"])
 
-    def step(self, step: Message, values: Mapping[str, Any], results: list[Any], train: bool) -> Any:
+    def step(
+        self, step: Message, values: Mapping[str, Any], results: list[Any], train: bool
+    ) -> Any:
         """Run one step; a module is constructed, given its state and called."""
         target = self.callable(step, values, train)
         args = [results[a] if isinstance(a, int) else values[a] for a in step["args"]]
@@ -210,7 +215,7 @@ class Adapter:
         return module
 
     def assign(self, module: Any, state: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        """Give `module` the named `state`; LookupError for a name or ValueError for a shape it lacks."""
+        """Assign the named `state`; LookupError for a name it lacks, ValueError for a shape."""
         raise NotImplementedError
 
     def set_training(self, module: Any, train: bool) -> None:
@@ -277,6 +282,6 @@ def cotangents(shapes: list[tuple[int, ...] | None]) -> list[np.ndarray[Any, Any
 
 
 def _short(text: str) -> str:
-    """Keep what a person reads: MindSpore appends pages of C++ call stack after a rule of dashes."""
+    """Keep what a person reads: MindSpore appends pages of C++ call stack after dashes."""
     text = re.split(r"\n-{20,}\n- C\+\+ Call Stack", text.strip(), maxsplit=1)[0].strip()
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + " …"

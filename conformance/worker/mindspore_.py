@@ -34,9 +34,11 @@ class MindSporeAdapter(Adapter):
     unsupported = (
         ("dtype", re.compile(r"Unsupported data type|"
                              r"must be a type of \{[^}]*\}, but got (Tensor\[)?\w+|"
-                             r"is not in the support list|not support(ed)? (data ?type|dtype)", re.I)),
+                             r"is not in the support list|"
+                             r"not support(ed)? (data ?type|dtype)", re.I)),
         ("device", re.compile(r"kernel \w+ unregistered|Create kernelmod for op \w+ failed|"
-                              r"Unsupported op \[\w+\] on|not supported on (the )?(CPU|GPU|Ascend)", re.I)),
+                              r"Unsupported op \[\w+\] on|"
+                              r"not supported on (the )?(CPU|GPU|Ascend)", re.I)),
     )  # fmt: skip
 
     def __init__(self, device: str, mode: str) -> None:
@@ -91,11 +93,13 @@ class MindSporeAdapter(Adapter):
             return None
         array = value.asnumpy()
         if array.dtype.name == "bfloat16":
-            return wire.pack("bfloat16", np.ascontiguousarray(array).view(np.uint16).reshape(array.shape))
+            return wire.pack(
+                "bfloat16", np.ascontiguousarray(array).view(np.uint16).reshape(array.shape)
+            )
         return wire.pack(array.dtype.name, array)
 
     def seed(self, seed: int) -> None:
-        """``mindspore.set_seed`` and ``mindspore.manual_seed``: each drives part of the operators."""
+        """``mindspore.set_seed`` and ``manual_seed``: each drives part of the operators."""
         ms.set_seed(seed)
         ms.manual_seed(seed)
 
@@ -185,7 +189,9 @@ class MindSporeAdapter(Adapter):
         outputs = list(leaves(result))
         seeds = cotangents([self._shape(out) for out in outputs])
         heads = [
-            ms.ops.zeros_like(out) if seed is None else ms.Tensor(seed.astype(np.float32)).astype(out.dtype)
+            ms.ops.zeros_like(out)
+            if seed is None
+            else ms.Tensor(seed.astype(np.float32)).astype(out.dtype)
             for out, seed in zip(outputs, seeds, strict=True)
         ]
         differentiate = ms.ops.GradOperation(get_all=True, get_by_list=bool(slots), sens_param=True)
@@ -195,7 +201,9 @@ class MindSporeAdapter(Adapter):
             gradient = ms.jit(gradient)
         found = gradient(*tensors, rebuild(result, iter(heads)))
         by_input, by_state = found if slots else (found, ())
-        named = dict(zip(cell.inputs, by_input, strict=True)) | dict(zip(slots, by_state, strict=True))
+        named = dict(zip(cell.inputs, by_input, strict=True)) | dict(
+            zip(slots, by_state, strict=True)
+        )
         return {n: self.array(named[n]) if n in named else None for n in message["gradients"]}
 
     @staticmethod

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
 from conformance.reference import registry
+from conformance.reference.dtypes import output_dtypes
 from conformance.reference.registry import Result
 from conformance.worker import wire
 from conformance.worker.base import Adapter, Message, TargetUnavailable
@@ -51,16 +53,17 @@ class NumpyAdapter(Adapter):
         return wire.pack(array.dtype.name, np.ascontiguousarray(array).reshape(array.shape))
 
     def run_reference(self, message: Message) -> Message:
-        """Run the reference on copies of the values and cast its outputs to the dtypes of its rule."""
+        """Run the reference on copies of the values; cast its outputs to the dtypes of its rule."""
         entry = registry.get(message["steps"][0]["api"])
         values = self.inputs(message)
         values["training"] = message["training"]
         copies = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in values.items()}
         result: Result = entry(**copies)
-        dtypes = registry.output_dtypes(entry, values, result)
+        count = len(list(registry.flatten(result.output)))
+        names = iter(output_dtypes(entry, self._as_drawn(message), count, _scalars(message)))
         return {
             "outcome": "returned",
-            "output": self.output(_cast(result.output, iter(dtypes))),
+            "output": self.output(_cast(result.output, names)),
             "mutated": {n: self.output(_as(v, values[n].dtype)) for n, v in result.mutated.items()},
             "state": {
                 n: self.output(_as(result.state.get(n, values[n]), values[n].dtype))
@@ -68,16 +71,28 @@ class NumpyAdapter(Adapter):
             },
         }
 
+    def _as_drawn(self, message: Message) -> dict[str, Any]:
+        """Return the values with every array as an array, whatever the case gives frameworks."""
+        return {
+            name: self.tensor(v) if isinstance(v, dict) and wire.ARRAY in v else self.value(v)
+            for name, v in message["values"].items()
+        }
+
+
+def _scalars(message: Message) -> list[str]:
+    values = message["values"].items()
+    return [name for name, v in values if isinstance(v, dict) and v.get("as") == "scalar"]
+
 
 def _as(value: Any, dtype: Any) -> Any:
     return np.asarray(value).astype(dtype)
 
 
-def _cast(value: Any, dtypes: Any) -> Any:
+def _cast(value: Any, names: Iterator[str]) -> Any:
     if isinstance(value, tuple):
-        items = [_cast(item, dtypes) for item in value]
+        items = [_cast(item, names) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
-    name = next(dtypes)
+    name = next(names)
     return np.asarray(value).astype(BFLOAT16 if name == "bfloat16" else name)
 
 

@@ -1,4 +1,4 @@
-"""The worker's main loop.  Shipped by ``run/gateway.py`` and started in the framework's interpreter.
+"""The worker's main loop, which ``run/gateway.py`` starts in the framework's interpreter.
 
 Requests, in order: ``("run", key, message, timeout)``, ``("describe", key, apis)``,
 ``("tail", key, path)``.  Replies: ``(key, reply)``.  The first message out is

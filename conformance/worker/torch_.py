@@ -25,7 +25,8 @@ class TorchAdapter(Adapter):
         ("dtype", re.compile(r"not implemented for '\w+'|not supported for (dtype|type)|"
                              r"does not support .*(dtype|scalar type)|Unsupported dtype", re.I)),
         ("device", re.compile(r"Could not run '.*' with arguments from the|"
-                              r"not (currently )?(implemented|supported) (for|on) the .* device", re.I)),
+                              r"not (currently )?(implemented|supported) (for|on) the .* device",
+                              re.I)),
     )  # fmt: skip
 
     def __init__(self, device: str, mode: str) -> None:
@@ -59,7 +60,12 @@ class TorchAdapter(Adapter):
         """Return version, build and device."""
         commit = torch.version.git_version[:12]
         build = f"{commit}, cuda {torch.version.cuda or 'none'}"
-        return {"version": str(torch.__version__), "build": build, "device": self.device, "mode": self.mode}
+        return {
+            "version": str(torch.__version__),
+            "build": build,
+            "device": self.device,
+            "mode": self.mode,
+        }
 
     def dtype(self, name: str) -> Any:
         """Return ``torch.<name>``."""
@@ -103,7 +109,7 @@ class TorchAdapter(Adapter):
             module.train(train)
 
     def assign(self, module: Any, state: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        """Set parameters and buffers; the whole module takes the dtype of the state, or of the inputs."""
+        """Set parameters and buffers; all take the dtype of the state, or of the inputs."""
         given = [*state.values(), *values.values()]
         floating = [v.dtype for v in given if isinstance(v, torch.Tensor) and v.is_floating_point()]
         module.to(device=self.device, dtype=floating[0] if floating else None)

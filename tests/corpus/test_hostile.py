@@ -40,14 +40,22 @@ def test_the_good_file_is_good() -> None:
 
 
 @pytest.mark.parametrize(
-    "tag", ["!!python/object/apply:os.system ['true']", "!!python/name:os.system ''", "!mine x", "!!binary aGk="]
+    "tag",
+    [
+        "!!python/object/apply:os.system ['true']",
+        "!!python/name:os.system ''",
+        "!mine x",
+        "!!binary aGk=",
+    ],
 )
 def test_tags(tag: str) -> None:
     assert "bad.yaml:6:35: tag" in only(GOOD.replace("[1.0]", tag))
 
 
 def test_alias_bomb() -> None:
-    lines = ["a: &a [x, x]"] + [f"{n}: &{n} [*{p}, *{p}]" for p, n in zip("abcdefgh", "bcdefghi", strict=True)]
+    lines = ["a: &a [x, x]"] + [
+        f"{n}: &{n} [*{p}, *{p}]" for p, n in zip("abcdefgh", "bcdefghi", strict=True)
+    ]
     assert "anchors and aliases are not allowed" in only("\n".join(lines))
 
 
@@ -72,7 +80,13 @@ def test_apis_that_act_on_the_machine(api: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "api", ["mindspore.load_checkpoint", "mindspore.set_context", "mindspore.ops.Custom", "mindspore.nn.os"]
+    "api",
+    [
+        "mindspore.load_checkpoint",
+        "mindspore.set_context",
+        "mindspore.ops.Custom",
+        "mindspore.nn.os",
+    ],
 )
 def test_mindspore_apis_that_act_on_the_machine(api: str) -> None:
     if api == "mindspore.nn.os":
@@ -115,7 +129,9 @@ def test_huge_shapes_in_a_grid() -> None:
 
 
 def test_reshape_cannot_inflate() -> None:
-    assert "cannot reshape" in only(GOOD.replace("[1.0]", "{value: [1.0], reshape: [1000000, 1000000]}"))
+    assert "cannot reshape" in only(
+        GOOD.replace("[1.0]", "{value: [1.0], reshape: [1000000, 1000000]}")
+    )
 
 
 def test_ten_megabyte_scalar() -> None:
@@ -145,7 +161,9 @@ def test_grid_explosion() -> None:
     assert "6,250,000 cases" in only(text.replace("inputs:", f"grid: {{{grid}}}, inputs:"))
 
 
-@pytest.mark.parametrize("bad", ["\x00", "a: b: c", "[1, 2", "- a\n b: c", "\t- x", "%YAML 9.9\n---\na", "'", ""])
+@pytest.mark.parametrize(
+    "bad", ["\x00", "a: b: c", "[1, 2", "- a\n b: c", "\t- x", "%YAML 9.9\n---\na", "'", ""]
+)
 def test_not_yaml(bad: str) -> None:
     assert only(bad).startswith("bad.yaml:")
 

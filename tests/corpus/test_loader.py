@@ -39,7 +39,9 @@ def error_lines(text: str) -> list[str]:
 
 
 def test_every_error_at_its_place() -> None:
-    text = TEXT.replace("role: option", "role: optoin").replace("accuracy: exact", "accuracy: exakt")
+    text = TEXT.replace("role: option", "role: optoin").replace(
+        "accuracy: exact", "accuracy: exakt"
+    )
     text = text.replace("torch: torch.mul", "torch: torch.mul\n    nickname: x")
     lines = error_lines(text)
     assert [line.split(":")[:3] for line in lines] == [
@@ -83,7 +85,7 @@ def test_one_bad_file_does_not_hide_another() -> None:
 
 
 def test_one_operation_in_two_files() -> None:
-    with pytest.raises(CorpusError, match="already in a.yaml"):
+    with pytest.raises(CorpusError, match=r"already in a\.yaml"):
         load_texts([("a.yaml", TEXT, Path()), ("b.yaml", TEXT, Path())])
 
 
@@ -101,8 +103,15 @@ def test_ids_are_stable_and_unique() -> None:
 
 
 def test_draws_are_numpys_legacy_ones_in_the_order_written() -> None:
-    text = TEXT.replace("{seed: 3, input: {rand: [2, 3]}}", "{seed: 3, factor: {randn: [4]}, input: {rand: [2, 3]}}")
-    case = next(c for c in load_texts([("f.yaml", text.replace("factor: [1, null, [2, 3]], ", ""), Path())]).cases())
+    text = TEXT.replace(
+        "{seed: 3, input: {rand: [2, 3]}}", "{seed: 3, factor: {randn: [4]}, input: {rand: [2, 3]}}"
+    )
+    case = next(
+        c
+        for c in load_texts(
+            [("f.yaml", text.replace("factor: [1, null, [2, 3]], ", ""), Path())]
+        ).cases()
+    )
     random = np.random.RandomState(3)
     factor, value = random.randn(4), random.rand(2, 3)
     np.testing.assert_array_equal(case.arrays["factor"], factor.astype(np.float16))

@@ -42,7 +42,12 @@ class RightAdapter(Adapter):
     root = ""
 
     def info(self) -> Message:
-        return {"version": "1.0.0", "build": "fake", "device": self.device or "cpu", "mode": self.mode}
+        return {
+            "version": "1.0.0",
+            "build": "fake",
+            "device": self.device or "cpu",
+            "mode": self.mode,
+        }
 
     def resolve(self, api: str) -> Any:
         name = api.rpartition(".")[2]

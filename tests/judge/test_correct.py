@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from conformance.corpus.schema import Accuracy
 from conformance.judge.budget import Budget, budget_of, error_in_roundoffs, unit_error
-from conformance.judge.dtypes import OVERFLOW, ROUNDOFF, SUBNORMAL, promote
+from conformance.judge.dtypes import OVERFLOW, ROUNDOFF, SUBNORMAL
+from conformance.reference.dtypes import promote
 from conformance.judge.oracle import Expectation
 from conformance.judge.verdict import Status
 from conformance.taxonomy import DTYPES, INEXACT
@@ -296,3 +297,29 @@ def test_tolerances_of_a_case_replace_its_class() -> None:
     assert budget_of(Accuracy(reason="r")) == budget_of("elementwise") == Budget(16.0)
     assert budget_of("exact").exact
     assert budget_of("exact").for_gradients() == Budget(16.0)
+
+
+def test_a_step_over_a_kink_is_shortened() -> None:
+    """0.99999 is closer to the kink at 1 than the first step reaches."""
+    register("hinge", unary(lambda x: np.maximum(x, 1)))
+    body = "  - {id: a, dtype: float64, inputs: {input: [0.99999, 1.00001, 1.0]}}"
+    (case,) = cases("hinge", body, gradients="[input]")
+    x = case.arrays["input"]
+    for slope, status in ([0, 1, 0.5], Status.CONFORMS), ([1, 1, 0.5], Status.DIFFERS):
+        g = cotangent((3,), np.float64) * np.array(slope)
+        verdict = one(case, gives(np.maximum(x, 1), gradients={"input": g})).verdict
+        assert verdict.status is status
+        assert verdict.why.startswith("1 gradient")
+
+
+def test_a_gradient_at_the_edge_of_the_domain_has_no_conditioning() -> None:
+    def slope(input: Any, cotangents: list[Any]) -> dict[str, Any]:
+        if np.any(input > 1):
+            raise ValueError("outside")
+        return {"input": cotangents[0] * 2 * input}
+
+    register("square", unary(np.square), gradient=slope)
+    (case,) = cases("square", "  - {id: a, inputs: {input: [1.0, 0.5]}}", gradients="[input]")
+    x = case.arrays["input"]
+    right = gives(x * x, gradients={"input": cotangent((2,)) * 2 * x})
+    assert one(case, right).verdict.status is Status.CONFORMS

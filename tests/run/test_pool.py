@@ -9,7 +9,9 @@ import pytest
 
 from conformance.errors import HarnessError
 from conformance.run.outcome import Crashed, Returned, TimedOut
-from tests.fakes import abs_corpus, fake, run
+from conformance.run.pool import Done
+from conformance.run.target import Target
+from tests.fakes import FAKES, abs_corpus, fake, run
 
 LUCKY = [float(i) for i in range(2, 22) if i != 13]
 MIXED = [*LUCKY[:10], 13.0, *LUCKY[10:]]
@@ -57,7 +59,9 @@ def test_death_that_no_case_repeats_is_noted(tmp_path: Path) -> None:
     assert "SIGSEGV" in notes[0]
 
 
-def test_noise_does_not_reach_the_channel(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_noise_does_not_reach_the_channel(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     found, _, _ = run(abs_corpus(LUCKY[:4]), [fake("noisy")], tmp_path / "r")
     assert all(isinstance(o, Returned) for o in found.values())
     assert len(found) == 4
@@ -69,7 +73,7 @@ def test_slow_starter_delays_only_itself(tmp_path: Path) -> None:
     targets = [fake("right"), fake("slow_starter", "mindspore")]
     found, events, _ = run(abs_corpus(LUCKY[:3]), targets, tmp_path / "r")
     assert len(found) == 6
-    order = [e.target for e in events if type(e).__name__ == "Done"]
+    order = [e.target for e in events if isinstance(e, Done)]
     assert order.index("torch") < order.index("mindspore")
 
 
@@ -87,13 +91,13 @@ def test_no_framework_at_all_is_the_harness_failing(tmp_path: Path) -> None:
 
 
 def test_version_asked_for_must_be_the_one_installed(tmp_path: Path) -> None:
-    other = fake("right").__class__("torch@2.0", "torch", version="2.0", adapter=fake("right").adapter)
+    other = Target("torch@2.0", "torch", version="2.0", adapter=FAKES / "right.py")
     found, _, file = run(abs_corpus([1.0]), [other, fake("right", "mindspore")], tmp_path / "r")
     assert "1.0.0 is installed" in file.targets()["torch@2.0"]["unavailable"]
     assert {target for _, target in found} == {"mindspore"}
 
 
 def test_missing_interpreter_is_unavailable(tmp_path: Path) -> None:
-    nowhere = fake("right").__class__("torch:cpu", "torch", python="/nonexistent/python")
+    nowhere = Target("torch:cpu", "torch", python="/nonexistent/python")
     _, _, file = run(abs_corpus([1.0]), [nowhere, fake("right", "mindspore")], tmp_path / "r")
     assert "/nonexistent/python" in file.targets()["torch:cpu"]["unavailable"]
