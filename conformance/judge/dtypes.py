@@ -39,6 +39,7 @@ OVERFLOW = {
 }
 """The least magnitude that rounds to infinity."""
 
+
 def inexact(array: Array) -> bool:
     """Tell whether `array` is of a floating or complex dtype, bfloat16 included."""
     return array.dtype.kind in "fc" or array.dtype.name == "bfloat16"

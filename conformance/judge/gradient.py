@@ -36,7 +36,9 @@ def differentiate(
     """Return the derivatives of ``sum(weighted(values))`` by each of `names`.
 
     `weighted` returns the outputs times their cotangents, flat, in the precision it runs in; the
-    change of the derivatives under a roundoff of `arrays` is sampled `rounds` times.
+    change of the derivatives under a roundoff of `arrays` is sampled `rounds` times.  The cotangent
+    is an argument of a vector-Jacobian product like any other: a roundoff of it moves the sum of
+    independent terms by the root of their squares.
     """
     base = weighted(values)
     finite = np.isfinite(base)
@@ -95,13 +97,14 @@ class _Stencil:
         self.eps = float(np.finfo(np.longdouble if extended else np.float64).eps)
         self.step = 2e-4 if extended else 1e-3
         self.shifts: list[_Shift] = []
+        self.unit = 0.0
 
     def shift(self, arrays: Mapping[str, Array], rounds: int) -> None:
         """Move all inputs by a multiple of a roundoff that differences can resolve."""
+        self.unit = max(ROUNDOFF[a.dtype.name] for a in arrays.values() if inexact(a))
         for seed in range(rounds):
             moves = directions(arrays, np.random.RandomState(65_551 + seed))
-            largest = max(ROUNDOFF[arrays[n].dtype.name] for n in moves)
-            factor = max(1.0, _CONDITION_STEP / largest)
+            factor = max(1.0, _CONDITION_STEP / self.unit)
             moved = {
                 n: v * (1 + factor * moves[n]).astype(v.real.dtype) if n in moves else v
                 for n, v in self.values.items()
@@ -140,7 +143,8 @@ class _Stencil:
         gap = abs(best - near)
         # D(h) is off by about ε relative, so the extrapolated value by about ε².
         error = gap * ((min(gap / abs(best), 1) if best else 1) + 4 * self.step**2) + 4 * noise
-        return _Slope(best, error, self._spread(name, h * direction, right, h))
+        by_cotangent = self.unit * float(np.sqrt(np.sum(np.square((right - left) / (2 * h)))))
+        return _Slope(best, error, max(by_cotangent, self._spread(name, h * direction, right, h)))
 
     def _spread(self, name: str, move: Array, right: Array, h: Any) -> float:
         here = np.sum(right - self.base) / h

@@ -178,19 +178,21 @@ class Expectation:
         }
 
     def _analytic(self) -> dict[str, Derivative]:
-        def vjp(values: Values) -> dict[str, Array]:
+        def vjp(values: Values, cotangents: list[Array]) -> dict[str, Array]:
             taken = {k: v for k, v in values.items() if k in self.reference.parameters}
             assert self.reference.gradient is not None
-            return self.reference.gradient(**taken, cotangents=self.cotangents())
+            return self.reference.gradient(**taken, cotangents=cotangents)
 
         names, arrays = self.case.gradients, self.case.arrays
-        base = vjp(self.values)
+        cotangents = self.cotangents()
+        base = vjp(self.values, cotangents)
         spread = {n: np.zeros(arrays[n].shape, _real(self.values[n].dtype)) for n in names}
         random = np.random.RandomState(65_539)
+        unit = max(ROUNDOFF[a.dtype.name] for a in arrays.values() if inexact(a))
         for _ in range(GRADIENT_PERTURBATIONS):
             moves = gradient.directions(arrays, random)
             try:
-                products = vjp(self._moved(moves))
+                products = vjp(self._moved(moves), _shaken(cotangents, unit, random))
             except Exception:  # outside the domain: no measure of conditioning from this one
                 continue
             for n, product in products.items():
@@ -218,6 +220,11 @@ class Expectation:
         return gradient.differentiate(
             weighted, values, self.case.gradients, self.case.arrays, GRADIENT_PERTURBATIONS
         )
+
+
+def _shaken(arrays: list[Array], unit: float, random: np.random.RandomState) -> list[Array]:
+    """Return `arrays` with each element moved by ±1 roundoff."""
+    return [a * (1 + (random.randint(0, 2, a.shape) * 2.0 - 1.0) * unit) for a in arrays]
 
 
 def _upcast(array: Array, real: type[np.floating[Any]]) -> Array:

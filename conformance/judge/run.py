@@ -15,6 +15,7 @@ from conformance.judge import documents, known, signature
 from conformance.judge.documents import DocumentClaim
 from conformance.judge.item import Item
 from conformance.judge.judge import Judgement, judge
+from conformance.judge.undeclared import undeclared
 from conformance.judge.verdict import Status
 from conformance.run.outcome import Outcome, Unavailable
 from conformance.run.store import PlannedItem, RunFile
@@ -156,4 +157,4 @@ def _signature_lines(
             torch = signature.signature_of(pair.torch, messages)
             mindspore = signature.signature_of(pair.mindspore, messages)
             rows = signature.compare(operation, pair, torch, mindspore)
-            yield from signature.undeclared(operation, pair, rows)
+            yield from undeclared(operation, pair, rows)

@@ -63,8 +63,7 @@ def dropout(input: Array, p: float = 0.5, training: bool = True) -> Distribution
 
     def support(draw: Array) -> Array:
         roundoffs = 4 * float(finfo(draw.dtype).eps)
-        near = np.abs(draw - kept) <= roundoffs * np.abs(kept)
-        return np.asarray((draw == 0) | (draw == kept) | near)
+        return np.asarray((draw == 0) | (np.abs(draw - kept) <= roundoffs * np.abs(kept)))
 
     return Distribution(
         stats.bernoulli(1 - rate),

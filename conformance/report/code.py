@@ -138,11 +138,7 @@ class _Program:
             made = call(step["api"], ["[params]", *constructor])
             return [*self.dialect.trajectory(made), "print(output)"]
         if kind == "schedule":
-            return [
-                *self._scalars(),
-                *self.dialect.schedule(step["api"], constructor),
-                "print(output)",
-            ]
+            return [*self._schedule(step["api"], constructor), "print(output)"]
         if kind == "reference":
             return [*self._reference(step), "print(output)"]
         seed = [self.dialect.seed(self.message["seed"])] if kind == "random" else []
@@ -150,13 +146,14 @@ class _Program:
         if self._undifferentiated():
             forward = ["with torch.no_grad():", *(indent(line, INDENT) for line in forward)]
         if not self.full:
-            return [*prepare, *seed, *forward, "print(output)"]
+            return [*seed, *prepare, *forward, "print(output)"]
         return [*prepare, *self._differentiate(forward), "print(output)", "print(gradients)"]
 
     def _undifferentiated(self) -> bool:
-        """PyTorch refuses some arguments that require a gradient; workers call it without."""
-        forms = {self.case.specs[n].as_ for n in self.case.specs if n in self.message["values"]}
-        return self.dialect.root == "torch" and not self.full and "parameter" in forms
+        """PyTorch records, or refuses, what parameters take part in; workers switch that off."""
+        given = [spec.as_ for n, spec in self.case.specs.items() if n in self.message["values"]]
+        trainable = "parameter" in given or any(step["state"] for step in self.message["steps"])
+        return self.dialect.root == "torch" and not self.full and trainable
 
     def _steps(self) -> tuple[list[str], list[str]]:
         """Lines that construct modules, and lines that call; the last call gives `output`."""
@@ -228,14 +225,19 @@ class _Program:
         arguments = [f"{n}={self._value(n)}" for n in taken]
         if "training" in entry.parameters and "training" not in taken:
             arguments.append(f"training={self.message['training']}")
-        # A reference that also tells of state returns a Result.
-        rich = "Result" in str(entry.function.__annotations__.get("return"))
         made = call(entry.function.__name__, arguments)
-        return [f"output = {made}{'.output' if rich else ''}"]
+        # Annotated: it may return a Result, which tells of state and mutated inputs too.
+        if "Result" not in str(entry.function.__annotations__.get("return")):
+            return [f"output = {made}"]
+        return [f"result = {made}", "output = getattr(result, 'output', result)"]
 
-    def _scalars(self) -> list[str]:
+    def _schedule(self, api: str, constructor: list[str]) -> list[str]:
+        """A class is stepped along an optimizer; a function gives all rates at once."""
+        if api.rpartition(".")[2][0].islower():
+            return [f"output = np.asarray({call(api, constructor)})"]
         options = self.case.options
-        return [f"{n} = {self._option(options[n])}" for n in ("base_lr", "steps") if n in options]
+        given = [f"{n} = {self._option(options[n])}" for n in ("base_lr", "steps") if n in options]
+        return [*given, *self.dialect.schedule(api, constructor)]
 
     def _keywords(self, given: dict[str, str], fixed: dict[str, Any]) -> list[str]:
         named = {name: self._value(canonical) for name, canonical in given.items()}

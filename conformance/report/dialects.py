@@ -264,10 +264,11 @@ class MindSpore(Dialect):
             "parameter = mindspore.Parameter(mindspore.ops.zeros(1), name='parameter')",
             "optimizer = mindspore.experimental.optim.SGD([parameter], lr=base_lr)",
             f"schedule = {call(target, ['optimizer', *arguments])}",
-            "output = []",
+            "rates = []",
             "for _ in range(steps):",
-            f"{INDENT}output.append(float(optimizer.param_groups[0]['lr']))",
+            f"{INDENT}rates.append(optimizer.param_groups[0]['lr'].asnumpy().copy())",
             f"{INDENT}schedule.step()",
+            "output = np.stack(rates)",
         ]
 
     def gradients(

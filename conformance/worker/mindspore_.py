@@ -34,7 +34,9 @@ class MindSporeAdapter(Adapter):
     unsupported = (
         ("dtype", re.compile(r"Unsupported data type|"
                              r"must be a type of \{[^}]*\}, but got (Tensor\[)?\w+|"
-                             r"is not in the support list|"
+                             r"type of the input must be \[[^\]]*\], but got (Tensor\[)?\w+|"
+                             r"must be one of (Tensor\[\w+\], )+but got (Ref\[)?Tensor\[|"
+                             r"supports types: .*But got|is not in the support list|"
                              r"not support(ed)? (data ?type|dtype)", re.I)),
         ("device", re.compile(r"kernel \w+ unregistered|Create kernelmod for op \w+ failed|"
                               r"Unsupported op \[\w+\] on|"

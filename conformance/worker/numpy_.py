@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from conformance.reference import registry
+from conformance.reference.distribution import Distribution
 from conformance.reference.dtypes import output_dtypes
 from conformance.reference.registry import Result
 from conformance.worker import wire
@@ -60,10 +61,13 @@ class NumpyAdapter(Adapter):
         copies = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in values.items()}
         result: Result = entry(**copies)
         count = len(list(registry.flatten(result.output)))
-        names = iter(output_dtypes(entry, self._as_drawn(message), count, _scalars(message)))
+        names = output_dtypes(entry, self._as_drawn(message), count, _scalars(message))
+        output = result.output
+        if isinstance(output, Distribution):
+            output, names = _draws(output, message["seed"]), names * 3
         return {
             "outcome": "returned",
-            "output": self.output(_cast(result.output, names)),
+            "output": self.output(_cast(output, iter(names))),
             "mutated": {n: self.output(_as(v, values[n].dtype)) for n, v in result.mutated.items()},
             "state": {
                 n: self.output(_as(result.state.get(n, values[n]), values[n].dtype))
@@ -82,6 +86,14 @@ class NumpyAdapter(Adapter):
 def _scalars(message: Message) -> list[str]:
     values = message["values"].items()
     return [name for name, v in values if isinstance(v, dict) and v.get("as") == "scalar"]
+
+
+def _draws(law: Distribution, seed: int) -> tuple[Any, Any, Any]:
+    """Draw after seeding, again after the same seed, and once more without seeding."""
+    random = np.random.RandomState(seed)
+    first = law.sample(random)
+    random.seed(seed)
+    return first, law.sample(random), law.sample(random)
 
 
 def _as(value: Any, dtype: Any) -> Any:

@@ -1,18 +1,19 @@
-"""Run the generated program of every case, and the worker's call of the same case; print disagreements.
+"""Run the generated program of every case, and the worker's call of the same case.
 
-``python agreement.py torch FOLDER… --full`` prints one JSON list of ``{"case", "pair", "why"}``, and
-how many programs it ran.  It is a program of its own because each framework wants an interpreter
-for itself, and because MindSpore compiles functions from the file they are written in.
+``python agreement.py torch FOLDER [--full] [--from N]`` prints a line before each call and each
+program, so that a crash can be told whose it was, a JSON line for each disagreement, and ``done``.
+It is a program of its own because each framework wants an interpreter for itself, and because
+MindSpore compiles functions from the file they are written in.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib
 import io
 import json
 import runpy
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -23,32 +24,64 @@ import numpy as np
 
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.inputs import numpy_dtype
-from conformance.corpus.loader import load
-from conformance.corpus.pairs import plan, reference_call, to_wire
+from conformance.corpus.loader import Corpus, load
+from conformance.corpus.pairs import Call, plan, reference_call, to_wire
+from conformance.corpus.schema import Pair
 from conformance.report.code import source
 from conformance.run.outcome import to_array
+from conformance.run.session import DEADLY
 from conformance.worker import wire
 
 
-def main(framework: str, folders: list[str], full: bool) -> None:
+def main(framework: str, folder: str, full: bool, first: int) -> None:
     adapter = importlib.import_module(f"conformance.worker.{framework}_").ADAPTER("", "")
-    disagreements, ran = [], 0
-    with tempfile.TemporaryDirectory() as folder:
-        for case in load(map(Path, folders)).cases():
-            for pair in case.pairs():
-                call = reference_call(case) if framework == "numpy" else plan(case, pair, framework)
-                if call is None or (full and not differentiable(case, call.message)):
-                    continue
-                if framework == "numpy" and "random" in (pair.form("torch"), pair.form("mindspore")):
-                    continue  # The reference is a distribution, not a draw.
-                ran += 1
-                program = Path(folder, f"program{ran}.py")
-                program.write_text(source(case, pair, framework, full=full), encoding="utf-8")
-                reply = adapter.execute(call.message)
-                why = disagreement(adapter, call.message, reply, run(program, case.folder), full)
-                if why:
-                    disagreements.append({"case": case.id, "pair": pair.id, "why": why})
-    print(json.dumps({"ran": ran, "disagreements": disagreements}))
+    with tempfile.TemporaryDirectory() as programs:
+        for number, (case, pair, call) in enumerate(items(framework, folder, full)):
+            if number < first:
+                continue
+            print(number, "worker", case.id, pair.id, flush=True)
+            reply = adapter.execute(call.message)
+            print(number, "program", case.id, pair.id, flush=True)
+            program = Path(programs, f"program{number}.py")
+            program.write_text(source(case, pair, framework, full=full), encoding="utf-8")
+            result = run(program, case.folder)
+            why = disagreement(adapter, call.message, reply, result, full)
+            # MindSpore 2.10 returns memory it did not write for some arguments.
+            if why and reproducible(adapter, call.message, reply):
+                print(json.dumps({"case": case.id, "pair": pair.id, "why": why}), flush=True)
+    print("done", flush=True)
+
+
+def items(framework: str, folder: str, full: bool) -> Iterator[tuple[ExpandedCase, Pair, Call]]:
+    for case in first_points(load([Path(folder)])):
+        for pair in case.pairs():
+            call = reference_call(case) if framework == "numpy" else plan(case, pair, framework)
+            if call is None or (full and not differentiable(case, call.message)):
+                continue
+            if framework == "numpy" and "random" in (pair.form("torch"), pair.form("mindspore")):
+                continue  # The reference is a distribution, not a draw.
+            if any(d.kind in DEADLY and case.covered_by(d.cases) for d in pair.differences):
+                continue
+            yield case, pair, call
+
+
+def reproducible(adapter: Any, message: Any, reply: Any) -> bool:
+    """Tell whether the worker gives the same again, five times."""
+
+    def content(reply: Any) -> str:
+        return repr([plain(reply.get("output")), *map(plain, reply.get("gradients", {}).values())])
+
+    return all(content(adapter.execute(message)) == content(reply) for _ in range(5))
+
+
+def first_points(corpus: Corpus) -> Iterator[ExpandedCase]:
+    """Yield one point of each case's grid for each dtype: what changes the text of a program."""
+    seen = set()
+    for case in corpus.cases():
+        key = case.operation.operation, case.case.id, case.dtype
+        if key not in seen:
+            seen.add(key)
+            yield case
 
 
 def differentiable(case: ExpandedCase, message: Any) -> bool:
@@ -76,7 +109,11 @@ def disagreement(
 ) -> str:
     if reply["outcome"] != "returned":
         same = isinstance(result, Exception) and type(result).__name__ == reply["types"][0]
-        return "" if same else f"{reply['types'][0]}: {reply['message'][:200]}, program: {result!r:.200}"
+        return (
+            ""
+            if same
+            else f"{reply['types'][0]}: {reply['message'][:200]}, program: {result!r:.200}"
+        )
     if isinstance(result, Exception):
         if full and "gradient_error" in reply:
             return ""
@@ -87,6 +124,9 @@ def disagreement(
     expected = reply["output"][0] if message["kind"] == "random" else reply["output"]
     found = result["output"]
     found = to_wire(found) if isinstance(found, np.ndarray) else adapter.output(found)
+    if message["kind"] == "random" and adapter.root == "mindspore":
+        # MindSpore's generators do not start over within a process; the law is the judge's affair.
+        expected, found = (v[wire.ARRAY][:2] for v in (expected, found))
     if message["kind"] == "reference":
         found = in_dtypes(expected, found)
     return different(expected, found)
@@ -100,7 +140,9 @@ def in_dtypes(expected: Any, found: Any) -> Any:
     if isinstance(expected, dict):
         names = expected[wire.NAMED][1]
         given = found[wire.NAMED][1]
-        return {wire.NAMED: (expected[wire.NAMED][0], {n: in_dtypes(names[n], given[n]) for n in names})}
+        return {
+            wire.NAMED: (expected[wire.NAMED][0], {n: in_dtypes(names[n], given[n]) for n in names})
+        }
     if isinstance(expected, tuple):
         return tuple(in_dtypes(e, f) for e, f in zip(expected, found, strict=True))
     return found
@@ -119,7 +161,7 @@ def gradients(adapter: Any, message: Any, reply: Any, result: dict[str, Any]) ->
 
 
 def plain(value: Any) -> Any:
-    """Return a wire value with arrays as nested lists: every NaN prints the same, bits count else."""
+    """Return a wire value with arrays as nested lists: all NaN print the same."""
     if isinstance(value, dict) and wire.ARRAY in value:
         array = to_array(value)
         return value[wire.ARRAY][0], array.shape, array.tolist()
@@ -145,5 +187,10 @@ def different(expected: Any, found: Any) -> str:
 
 
 if __name__ == "__main__":
-    arguments = [a for a in sys.argv[1:] if a != "--full"]
-    main(arguments[0], arguments[1:], "--full" in sys.argv)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("framework")
+    parser.add_argument("folder")
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--from", dest="first", type=int, default=0)
+    given = parser.parse_args()
+    main(given.framework, given.folder, given.full, given.first)

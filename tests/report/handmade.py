@@ -1,0 +1,178 @@
+"""A judgement written by hand: every status, every outcome, hostile text, a grid, documents."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conformance.corpus.expand import ExpandedCase
+from conformance.corpus.loader import load_texts
+from conformance.corpus.schema import Text
+from conformance.judge.claims import ClaimCheck
+from conformance.judge.documents import DocumentClaim
+from conformance.judge.item import Item
+from conformance.judge.judge import Judged, Judgement
+from conformance.judge.verdict import Finding, Status, Verdict
+from conformance.report.build import RunInfo
+from conformance.run.outcome import (
+    Crashed,
+    Outcome,
+    Raised,
+    Returned,
+    TimedOut,
+    Unavailable,
+    Unsupported,
+)
+from conformance.taxonomy import Kind
+
+HOSTILE = "<script>alert('x')</script>\"&|`*_[a](javascript:b)"
+YAML = """
+operation: shrink
+title: {en: "Shrink <b>hard</b>", zh: "收缩 <b>hard</b>"}
+no_reference: {en: invented for this test, zh: 仅用于测试}
+accuracy: elementwise
+gradients: []
+parameters:
+  input: {role: input}
+  lambd: {role: option, default: 0.5}
+documents:
+  - {id: page, title: "A <i>page</i>", release: r2.0, url: "javascript:alert(1)"}
+pairs:
+  - torch: torch.nn.Hardshrink
+    mindspore: mindspore.nn.HShrink
+    call: module
+    mindspore_names: {input: input_x}
+    torch_only: {inplace: deprecated}
+    summary: {en: "The `same` <u>function</u>.", zh: "功能`一致`<u>。</u>"}
+    published: {r2.0: "consistent <s>"}
+    differences:
+      - kind: value
+        cases: ["grid[lambd=2]"]
+        note: {en: "Declared <em>note</em>.", zh: "说明<em>。</em>"}
+        instead: {en: "Write `lambd=1`.", zh: "写`lambd=1`。"}
+  - torch: torch.nn.functional.hardshrink
+    mindspore: mindspore.ops.hardshrink
+cases:
+  - id: literal
+    title: {en: A literal <tag>, zh: 字面量<tag>}
+    source: {document: page, example: 2}
+    inputs: {input: [0.1, .nan, .inf]}
+    expect: {torch: ["0.1", "nan", "inf"], mindspore: ["0.2", "nan", "inf"]}
+  - id: grid
+    grid: {lambd: [0, 1, 2, 3, 4, 5, 6, 7]}
+    inputs: {seed: 3, input: {randn: [2, 3]}}
+"""
+TARGETS = ("torch", "mindspore", "mindspore:cpu:graph", "torch:cuda")
+OUTCOMES: dict[str, tuple[Outcome, Verdict]] = {
+    "conforms": (
+        Returned(output=np.float32([0.1, 0.2])),
+        Verdict(Status.CONFORMS, (), 0.5, 0.25, 16.0),
+    ),
+    "declared": (
+        Returned(output=np.float32([0.1, 0.3])),
+        Verdict(Status.DECLARED, (Finding(Kind.VALUE, "output", "as declared", 99.0),), 99.0),
+    ),
+    "known": (
+        Returned(output=np.float32([0.1, 0.3])),
+        Verdict(
+            Status.KNOWN,
+            (Finding(Kind.VALUE, "output", "off", 1e7),),
+            1e7,
+            why="until 2027-01-01: reason",
+        ),
+    ),
+    "raised": (
+        Raised(types=("ValueError", "Exception"), message=HOSTILE),
+        Verdict(Status.DIFFERS, (Finding(Kind.EXCEPTION, "call", HOSTILE),), why=HOSTILE),
+    ),
+    "unsupported": (
+        Unsupported(types=("RuntimeError",), message="no kernel"),
+        Verdict(Status.NOT_COMPARABLE, why="unsupported-on-device, as declared"),
+    ),
+    "crashed": (
+        Crashed(signal="SIGFPE", stderr="boom"),
+        Verdict(Status.DIFFERS, (Finding(Kind.CRASH, "call", "the interpreter died: SIGFPE"),)),
+    ),
+    "hang": (
+        TimedOut(limit=5.0, stderr=""),
+        Verdict(Status.DIFFERS, (Finding(Kind.HANG, "call", "no end in 5 s"),)),
+    ),
+    "unavailable": (
+        Unavailable(reason="no device <here>"),
+        Verdict(Status.NOT_COMPARABLE, why="no device <here>"),
+    ),
+}
+
+
+def cases(text: str = YAML) -> list[ExpandedCase]:
+    """Return the expanded cases of a YAML text."""
+    return list(load_texts([("case.yaml", textwrap.dedent(text), Path())]).cases())
+
+
+def judged(case: ExpandedCase, pair: Any, target: str, name: str) -> Judged:
+    """Return one verdict out of OUTCOMES."""
+    outcome, verdict = OUTCOMES[name]
+    claims = ()
+    if case.case.id == "literal" and target == "mindspore":
+        claims = (ClaimCheck("mindspore", "[0.2, nan, inf]", "[0.1]", False),)
+    return Judged(Item(case, pair, target), outcome, verdict, claims)
+
+
+def judgement() -> Judgement:
+    """Return a judgement in which every outcome and status occurs."""
+    names = list(OUTCOMES)
+    found = []
+    for number, case in enumerate(cases()):
+        for pair in case.pairs():
+            for shift, target in enumerate(TARGETS[:3]):
+                green = target == "torch"
+                name = "conforms" if green else names[(number + shift) % len(names)]
+                found.append(judged(case, pair, target, name))
+            found.append(judged(case, pair, "torch:cuda", "unavailable"))
+    return Judgement(found, [f"stale declaration {HOSTILE}"])
+
+
+def signature(api: str, constructor: list[Any], called: list[Any] | None) -> dict[str, Any]:
+    """Return a message as `conformance.worker.describe.describe` gives it."""
+
+    def parameters(given: list[Any]) -> list[dict[str, Any]]:
+        kind = "positional-or-keyword"
+        return [{"name": n, "kind": kind, "default": d} for n, d in given]
+
+    def text(given: list[Any]) -> str:
+        return f"({', '.join(n if d is None else f'{n}={d}' for n, d in given)})"
+
+    return {
+        "api": api, "exists": True, "error": "", "source": "signature",
+        "text": text(constructor), "parameters": parameters(constructor), "overloads": [],
+        "deprecated": [], "call_text": None if called is None else text(called),
+        "call_parameters": None if called is None else parameters(called),
+    }  # fmt: skip
+
+
+def run_info() -> RunInfo:
+    """Return a run with signatures, an unavailable target and document claims."""
+    torch = signature(
+        "torch.nn.Hardshrink", [("lambd", "0.5"), ("inplace", "False")], [("input", None)]
+    )
+    mindspore = signature("mindspore.nn.HShrink", [("lambd", "0.7")], [("input_x", None)])
+    note = Text(en="Wrong <heading>.", zh="标题有误<heading>。")
+    claim = DocumentClaim("page", "row of lambd", "(lambd=0.5)", HOSTILE, False, note)
+    undecided = DocumentClaim("page", "row of inplace", "-", "", None, None)
+    return RunInfo(
+        manifest={"started": "2026-01-02T03:04:05+00:00", "command": ["x", "run"], "finished": "y"},
+        targets={
+            "torch": {"version": "2.13.0", "device": "cpu", "mode": "eager"},
+            "mindspore": {"version": "2.10.0", "device": "cpu", "mode": "pynative"},
+            "mindspore:cpu:graph": {"version": "2.10.0", "device": "cpu", "mode": "graph"},
+            "torch:cuda": {"unavailable": f"no CUDA {HOSTILE}"},
+        },
+        signatures={
+            "torch": {torch["api"]: torch},
+            "mindspore": {mindspore["api"]: mindspore},
+        },
+        claims={"shrink": [claim, undecided]},
+    )

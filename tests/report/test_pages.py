@@ -1,0 +1,174 @@
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from conformance.judge.judge import Judged, Judgement
+from conformance.judge.verdict import Status
+from conformance.report import build, pages, text
+from conformance.report.build import RunInfo
+from tests.report import handmade
+
+VOID = {"meta", "link", "br", "wbr", "input", "img", "hr"}
+
+
+class Page(HTMLParser):
+    """Checks that tags balance; collects links, identifiers, headings and text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.headings: list[int] = []
+        self.scripts = 0
+        self.cells: list[dict[str, str | None]] = []
+        self.words: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.ids += [str(given["id"])] if "id" in given else []
+        self.links += [str(given[a]) for a in ("href", "src") if a in given]
+        self.scripts += tag == "script"
+        self.headings += [int(tag[1])] if re.fullmatch("h[1-6]", tag) else []
+        self.cells += [given] if tag == "th" else []
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
+    out = tmp_path_factory.mktemp("site")
+    index = pages.render(handmade.judgement(), handmade.run_info(), out)
+    assert index == out / "index.html"
+    return {str(path.relative_to(out)): Page(path) for path in out.rglob("*.html")}
+
+
+def test_files(site: dict[str, Page]) -> None:
+    names = {"index.html"}
+    names |= {f"{lang}/{page}.html" for lang in ("en", "zh") for page in ("index", "shrink")}
+    assert set(site) == names
+
+
+def test_links_resolve_and_stay_on_this_machine(site: dict[str, Page]) -> None:
+    checked = 0
+    for name, page in site.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            assert not parts.scheme, f"{name}: {link}"
+            base = Path("/site", name)
+            target = (base.parent / unquote(parts.path)).resolve() if parts.path else base
+            found = site[str(target.relative_to("/site"))]
+            if parts.fragment:
+                assert parts.fragment in found.ids, f"{name}: {link}"
+            checked += 1
+    assert checked > 20
+
+
+def test_identifiers_are_unique_and_headings_in_order(site: dict[str, Page]) -> None:
+    for page in site.values():
+        assert len(page.ids) == len(set(page.ids))
+        assert page.headings[0] == 1
+        assert page.headings.count(1) == 1
+        assert all(b <= a + 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
+        assert all(cell.get("scope") for cell in page.cells)
+
+
+def test_hostile_text_is_shown_and_never_run(site: dict[str, Page]) -> None:
+    assert [site[n].scripts for n in ("index.html", "en/shrink.html", "zh/shrink.html")] == [
+        1,
+        0,
+        0,
+    ]
+    assert handmade.HOSTILE in site["index.html"].text
+    assert handmade.HOSTILE in site["en/shrink.html"].text
+    assert "Shrink <b>hard</b>" in site["en/shrink.html"].text
+    assert not any("javascript:" in link for page in site.values() for link in page.links)
+
+
+def test_every_status_and_outcome_is_told_in_words(site: dict[str, Page]) -> None:
+    for language in ("en", "zh"):
+        translate = text.translator(language).gettext
+        page = site[f"{language}/shrink.html"].text
+        for status in Status:
+            assert translate(text.STATUS[status]) in page
+        for outcome in ("raised", "unsupported", "crashed", "timed-out", "unavailable"):
+            assert translate(text.OUTCOME[outcome]) in page
+
+
+def test_index_counts_every_verdict(site: dict[str, Page]) -> None:
+    judged = handmade.judgement().judged
+    for status in Status:
+        count = sum(j.verdict.status is status for j in judged)
+        assert f"{count} {text.MARK[status]} {text.STATUS[status]}" in site["index.html"].text
+    assert "unavailable : no CUDA" in site["index.html"].text
+    assert "1 problem to settle first" in site["index.html"].text
+
+
+def test_page_tells_signatures_parameters_claims_and_differences(site: dict[str, Page]) -> None:
+    page = site["en/shrink.html"].text
+    assert "torch.nn.Hardshrink( lambd = 0.5 , inplace = False ) ( input )" in page or (
+        "inplace" in page and "2.13.0" in page
+    )
+    assert (
+        "Same function, same parameter name, different default values: 0.5 in PyTorch, 0.7" in page
+    )
+    assert "Same function, different parameter names" in page
+    assert "Write instead:" in page
+    assert "refuted installed: [0.1]" in page
+    assert "not decided" in page
+    chinese = site["zh/shrink.html"].text
+    assert "功能一致，参数名相同，默认值不同，PyTorch为0.5，MindSpore为0.7" in chinese
+    assert "功能一致，参数名不同" in chinese
+
+
+def test_rows_that_differ_come_first_and_are_explained(site: dict[str, Page]) -> None:
+    view = build.site(handmade.judgement(), handmade.run_info())
+    grid = next(c for c in view.pages[0].pairs[0].cases if c.id == "grid")
+    worst = [p for p in grid.points if p.status is Status.DIFFERS]
+    assert worst
+    assert grid.shown == worst[0]
+    ids = [i for i in site["en/shrink.html"].ids if i in {p.anchor for p in grid.points}]
+    assert ids[: len(worst)] == [p.anchor for p in worst]
+
+
+def test_a_run_without_signatures_still_renders(tmp_path: Path) -> None:
+    index = pages.render(handmade.judgement(), RunInfo(), tmp_path, languages=("en",))
+    assert "This run did not finish." in Page(index).text
+    assert "the installed release gives no signature" in Page(tmp_path / "en/shrink.html").text
+
+
+def test_nothing_judged_renders(tmp_path: Path) -> None:
+    assert "0 operations" in Page(pages.render(Judgement([], []), RunInfo(), tmp_path)).text
+
+
+def test_forty_pages_in_two_languages_take_seconds(tmp_path: Path) -> None:
+    found: list[Judged] = []
+    for number in range(40):
+        renamed = handmade.YAML.replace("operation: shrink", f"operation: shrink{number}")
+        for case in handmade.cases(renamed):
+            for pair in case.pairs():
+                found += [handmade.judged(case, pair, t, "raised") for t in handmade.TARGETS]
+    assert len(found) == 40 * 9 * 2 * 4
+    start = time.perf_counter()
+    pages.render(Judgement(found, []), handmade.run_info(), tmp_path)
+    # The goal is 5 s; a shared machine gets three times that before this test cries.
+    assert time.perf_counter() - start < 15
