@@ -82,7 +82,9 @@ def reproduces(printed: Printed, value: Any) -> bool:
 
     Each number must be within ±1 unit in the last printed digit, or within one spacing of the
     value's dtype where the digits are finer than it: 0.71429545 and 0.7142954 are neighbours in
-    float32, and which of them comes out says nothing of the claim.  A single text may stand for any array of one element; a list must have the array's shape.  An
+    float32, and which of them comes out says nothing of the claim.
+
+    A single text may stand for any array of one element; a list must have the array's shape.  An
     integer text without exponent claims no digits to round, so ±0.5 is allowed.
     """
     array = np.asarray(value)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from conformance.corpus.schema import Composite, Operation, Pair, Side
-from conformance.taxonomy import FRAMEWORKS, SIGNATURE_KINDS, Framework, Kind
+from conformance.taxonomy import FRAMEWORKS, Framework, Kind
 from conformance.worker import describe
 
 Role = Literal["input", "option", "state"]
@@ -22,6 +22,10 @@ MISSING: dict[Framework, Kind] = {
     "mindspore": Kind.MISSING_IN_MINDSPORE,
 }
 OTHER: dict[Framework, Framework] = {"torch": "mindspore", "mindspore": "torch"}
+STATE, STEP = "state", "step"
+"""Kinds of an Argument that is in no signature: module state, an argument of a composite's step."""
+ORDERED = (describe.POSITIONAL_ONLY, describe.POSITIONAL)
+NOT_INTROSPECTABLE = "not introspectable"
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,6 @@ from conformance.taxonomy import FRAMEWORKS, SIGNATURE_KINDS, Framework, Kind
 IMPLIED_TORCH_ONLY = frozenset({"out"})
 """Nearly every PyTorch function takes the tensor to write into and no MindSpore function does, so
 one sentence in the report says it for all, and no case file has to."""
-STATE, STEP = "state", "step"
-"""Kinds of an Argument that is in no signature: module state, an argument of a composite's step."""
-ORDERED = (describe.POSITIONAL_ONLY, describe.POSITIONAL)
-NOT_INTROSPECTABLE = "not introspectable"
 
 
 def undeclared(operation: Operation, pair: Pair, rows: list[ParameterRow]) -> list[str]:
