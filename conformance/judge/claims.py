@@ -80,9 +80,9 @@ def _check(item: Item, printed: Printed, outcome: Returned | Raised, number: int
 def reproduces(printed: Printed, value: Any) -> bool:
     """Tell whether `value` is what was `printed`.
 
-    Each number must be within ±1 unit in the last printed digit, or within one spacing of the
-    value's dtype where the digits are finer than it: 0.71429545 and 0.7142954 are neighbours in
-    float32, and which of them comes out says nothing of the claim.
+    Each number must be within ±1 unit in the last printed digit plus one spacing of the value's
+    dtype: 0.71429545 and 0.7142954 are neighbours in float32, and which of them comes out says
+    nothing of the claim.
 
     A single text may stand for any array of one element; a list must have the array's shape.  An
     integer text without exponent claims no digits to round, so ±0.5 is allowed.
@@ -121,7 +121,7 @@ def _real(text: str, got: Any) -> bool:
         return int(got) == should
     unit = Decimal(1).scaleb(int(should.as_tuple().exponent))
     whole = unit == 1 and "e" not in text.lower()
-    allowed = Decimal("0.5") if whole else max(unit, Decimal(float(np.abs(np.spacing(got)))))
+    allowed = Decimal("0.5") if whole else unit + Decimal(float(np.abs(np.spacing(got))))
     return abs(Decimal(float(got)) - should) <= allowed
 
 

@@ -38,10 +38,10 @@ def bernoulli(input: Array, p: float | None = None) -> Distribution:
     Source: PyTorch documentation of torch.bernoulli and torch.Tensor.bernoulli.
     """
     probability = np.asarray(input if p is None else np.full(input.shape, p), dtype=float)
-    if np.any((probability < 0) | (probability > 1)):
+    if not np.all((probability >= 0) & (probability <= 1)):
         raise RuntimeError("probabilities must lie in [0, 1]")
     return Distribution(
-        stats.bernoulli(probability), input.shape, support=lambda x: (x == 0) | (x == 1)
+        stats.binom(1, probability), input.shape, support=lambda x: (x == 0) | (x == 1)
     )
 
 
@@ -66,7 +66,7 @@ def dropout(input: Array, p: float = 0.5, training: bool = True) -> Distribution
         return np.asarray((draw == 0) | (np.abs(draw - kept) <= roundoffs * np.abs(kept)))
 
     return Distribution(
-        stats.bernoulli(1 - rate),
+        stats.binom(1, 1 - rate),
         input.shape,
         support=support,
         transform=lambda draw: np.asarray(draw != 0, dtype=float)[told],
@@ -77,7 +77,7 @@ def dropout(input: Array, p: float = 0.5, training: bool = True) -> Distribution
 def _certain(value: Array) -> Distribution:
     """Return the law of a draw that is always `value`, exactly: every element hits it."""
     return Distribution(
-        stats.bernoulli(1.0),
+        stats.binom(1, 1.0),
         value.shape,
         support=lambda draw: draw == value,
         transform=lambda draw: np.asarray(draw == value, dtype=float),

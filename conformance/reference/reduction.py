@@ -22,29 +22,25 @@ def _var_mean_dtypes(input: Array, **_: Any) -> tuple[str, str]:
 def var_mean(
     input: Array,
     dim: Dim = None,
-    unbiased: bool | None = None,
-    correction: float | None = None,
+    correction: float = 1,
     keepdim: bool = False,
 ) -> tuple[Array, Array]:
     """Variance and mean along `dim`; along all axes for None or an empty list.
 
-    ``Σ |x - μ|² / max(0, N - c)`` with N elements of mean μ.  c is `correction`, or 0 when
-    `unbiased` is False, else 1 (Bessel's correction); the variance of complex numbers is real.
+    ``Σ |x - μ|² / max(0, N - c)`` with N elements of mean μ and c the `correction`: 1 is Bessel's
+    (unbiased), 0 gives the population's variance.  The variance of complex numbers is real.
     Raises TypeError for integers and truth values, ValueError when an axis is out of range or
-    named twice, or when both `unbiased` and `correction` are given.
+    named twice.
     Source: PyTorch documentation of torch.var_mean.
     """
     if input.dtype.kind in "biu":
         raise TypeError(f"variance of {input.dtype} is not a number of that dtype")
-    if unbiased is not None and correction is not None:
-        raise ValueError("give unbiased or correction, not both")
     axes = _axes(dim, input.ndim)
     count = prod(input.shape[axis] for axis in axes)
-    c = correction if correction is not None else int(unbiased is not False)
     with np.errstate(all="ignore"):
         mean = _sum(input, axes) / _count(count, input)
         deviation = np.abs(input - mean)
-        variance = _sum(np.square(deviation), axes) / _count(max(0, count - c), deviation)
+        variance = _sum(np.square(deviation), axes) / _count(max(0, count - correction), deviation)
     if not keepdim:
         mean, variance = np.squeeze(mean, axes), np.squeeze(variance, axes)
     return np.asarray(variance), np.asarray(mean)

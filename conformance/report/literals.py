@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,9 @@ def literal(array: Array) -> str:
         "formatter": {"complex_kind": _complex} if array.dtype.kind == "c" else None,
     }
     with np.printoptions(**options):
-        return np.array2string(array, separator=", ", max_line_width=LINE)
+        text = np.array2string(array, separator=", ", max_line_width=LINE)
+    # Columns line up over several lines; on one line the padding is only in the way.
+    return text if "\n" in text else re.sub(r"\[ +", "[", re.sub(r", +", ", ", text))
 
 
 def scalar(value: Any) -> str:
@@ -123,6 +126,8 @@ def _arguments(values: Any) -> str:
 
 def _complex(value: complex) -> str:
     number = complex(value)
-    if math.isfinite(number.real) and math.isfinite(number.imag):
+    parts = (number.real, number.imag)
+    # -0.0 + 1j is 0.0 + 1j in Python: a sum does not keep a negative zero.
+    if all(math.isfinite(part) and str(part) != "-0.0" for part in parts):
         return repr(number).strip("()")
     return f"complex({scalar(number.real)}, {scalar(number.imag)})"

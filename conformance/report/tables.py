@@ -58,7 +58,8 @@ def csv(table: pd.DataFrame) -> str:
     leading apostrophe: messages come from frameworks and case files.
     """
     safe = table.copy()
-    for name in list(safe.select_dtypes("string").columns):
+    text = [name for name, dtype in COLUMNS.items() if dtype == "string" and name in safe]
+    for name in text:
         risky = safe[name].str.match(r"[=+\-@\t\r]").fillna(False)
         safe.loc[risky, name] = "'" + safe.loc[risky, name]
     return safe.to_csv(index=False, lineterminator="\n")

@@ -27,6 +27,8 @@ from tests.judge.toys import cases, gives, kinds, one
         ("-1.5e-3", np.float64(-0.00159), True),
         ("-1.5e-3", np.float64(-0.00161), False),
         ("1.5e+3", np.float64(1580), True),
+        ("0.71429545", np.float32(0.7142954), True),
+        ("0.71429545", np.float32(0.7142958), False),
         ("3", np.int64(3), True),
         ("3", np.int64(4), False),
         ("3.", np.float32(3.2), True),

@@ -81,7 +81,7 @@ def test_dropout_in_eval_mode_is_the_identity() -> None:
     x = case.arrays["input"]
     assert one(case, gives((x, x, x))).verdict.status is Status.CONFORMS
     zeroed = np.where(np.arange(N) % 7 == 0, np.float32(0), x)
-    assert "constant" in found(one(case, gives((zeroed, zeroed, zeroed))))
+    assert "outside the support" in found(one(case, gives((zeroed, zeroed, zeroed))))
 
 
 @pytest.mark.parametrize(

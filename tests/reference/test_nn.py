@@ -29,7 +29,7 @@ def convolved(
     x: Array, k: Array, s: tuple[int, int], p: tuple[int, int], d: tuple[int, int], g: int
 ) -> Array:
     """Convolution element by element, reading zero outside the image."""
-    (n, c, height, width), (o, per_group, kh, kw) = x.shape, k.shape
+    (n, _, height, width), (o, per_group, kh, kw) = x.shape, k.shape
     rows = (height + 2 * p[0] - d[0] * (kh - 1) - 1) // s[0] + 1
     columns = (width + 2 * p[1] - d[1] * (kw - 1) - 1) // s[1] + 1
     y = np.zeros((n, o, rows, columns))
@@ -74,15 +74,13 @@ def test_conv2d_takes_one_image_without_a_batch() -> None:
     np.testing.assert_array_equal(nn.conv2d(x, k), nn.conv2d(x[None], k)[0])
 
 
-@pytest.mark.parametrize(("kernel", "dilation"), [((3, 3), 1), ((2, 4), 1), ((2, 3), 2)])
+@pytest.mark.parametrize(("kernel", "dilation"), [((3, 3), 1), ((2, 4), 1), ((3, 5), 2)])
 def test_conv2d_same_keeps_the_size_and_puts_the_odd_zero_last(
     kernel: tuple[int, int], dilation: int
 ) -> None:
     x = normal(1, 1, 6, 7)
     k = np.zeros((1, 1, *kernel))
     before = [dilation * (n - 1) // 2 for n in kernel]
-    if any(b % dilation for b in before):
-        pytest.skip("no tap of the kernel lies on the pixel itself")
     k[0, 0, before[0] // dilation, before[1] // dilation] = 1
     np.testing.assert_array_equal(nn.conv2d(x, k, padding="same", dilation=dilation), x)
 
@@ -199,7 +197,7 @@ def test_embedding_is_the_product_with_one_hot_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("padding", "by_frequency"), itertools.product([None, 2, -4], [False, True])
+    ("padding", "by_frequency"), list(itertools.product([None, 2, -4], [False, True]))
 )
 def test_embedding_gradient_is_the_transposed_product(
     padding: int | None, by_frequency: bool

@@ -55,7 +55,7 @@ def main(framework: str, folder: str, full: bool, first: int) -> None:
 def items(framework: str, folder: str, full: bool) -> Iterator[tuple[ExpandedCase, Pair, Call]]:
     for case in first_points(load([Path(folder)])):
         for pair in case.pairs():
-            call = reference_call(case) if framework == "numpy" else plan(case, pair, framework)
+            call = planned(case, pair, framework)
             if call is None or (full and not differentiable(case, call.message)):
                 continue
             if framework == "numpy" and "random" in (pair.form("torch"), pair.form("mindspore")):
@@ -72,6 +72,12 @@ def reproducible(adapter: Any, message: Any, reply: Any) -> bool:
         return repr([plain(reply.get("output")), *map(plain, reply.get("gradients", {}).values())])
 
     return all(content(adapter.execute(message)) == content(reply) for _ in range(5))
+
+
+def planned(case: ExpandedCase, pair: Pair, framework: str) -> Call | None:
+    if framework == "numpy":
+        return reference_call(case)
+    return plan(case, pair, "torch" if framework == "torch" else "mindspore")
 
 
 def first_points(corpus: Corpus) -> Iterator[ExpandedCase]:
@@ -179,7 +185,7 @@ def flat(value: Any) -> Iterator[Any]:
 
 
 def different(expected: Any, found: Any) -> str:
-    """Compare wire values number for number; a list and an array of the same numbers are the same."""
+    """Compare wire values number for number; a list counts as a float64 array."""
     if isinstance(expected, dict) and wire.ARRAY in expected and isinstance(found, list):
         found = wire.pack("float64", np.asarray(found, np.float64))
     left, right = repr(plain(expected)), repr(plain(found))

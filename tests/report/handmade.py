@@ -68,15 +68,15 @@ cases:
 TARGETS = ("torch", "mindspore", "mindspore:cpu:graph", "torch:cuda")
 OUTCOMES: dict[str, tuple[Outcome, Verdict]] = {
     "conforms": (
-        Returned(output=np.float32([0.1, 0.2])),
+        Returned(output=np.array([0.1, 0.2], np.float32)),
         Verdict(Status.CONFORMS, (), 0.5, 0.25, 16.0),
     ),
     "declared": (
-        Returned(output=np.float32([0.1, 0.3])),
+        Returned(output=np.array([0.1, 0.3], np.float32)),
         Verdict(Status.DECLARED, (Finding(Kind.VALUE, "output", "as declared", 99.0),), 99.0),
     ),
     "known": (
-        Returned(output=np.float32([0.1, 0.3])),
+        Returned(output=np.array([0.1, 0.3], np.float32)),
         Verdict(
             Status.KNOWN,
             (Finding(Kind.VALUE, "output", "off", 1e7),),
@@ -115,7 +115,7 @@ def cases(text: str = YAML) -> list[ExpandedCase]:
 def judged(case: ExpandedCase, pair: Any, target: str, name: str) -> Judged:
     """Return one verdict out of OUTCOMES."""
     outcome, verdict = OUTCOMES[name]
-    claims = ()
+    claims: tuple[ClaimCheck, ...] = ()
     if case.case.id == "literal" and target == "mindspore":
         claims = (ClaimCheck("mindspore", "[0.2, nan, inf]", "[0.1]", False),)
     return Judged(Item(case, pair, target), outcome, verdict, claims)

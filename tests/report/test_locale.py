@@ -122,7 +122,17 @@ def test_an_unreadable_signature_is_not_called_missing() -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "shown"),
-    [(None, "–"), (0.0, "0"), (0.044, "0.04"), (3.14, "3.1"), (5410.0, "5,410"), (1.2e6, "1.2e+06"), (1e-4, "1.0e-04"), (float("nan"), "nan"), (float("inf"), "inf")],
-)  # fmt: skip
+    [
+        (None, "–"),
+        (0.0, "0"),
+        (0.044, "0.04"),
+        (3.14, "3.1"),
+        (5410.0, "5,410"),
+        (1.2e6, "1.2e+06"),
+        (1e-4, "1.0e-04"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+    ],
+)
 def test_roundoffs(ratio: float | None, shown: str) -> None:
     assert text.roundoffs(ratio) == shown
