@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import defaultdict
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 from conformance.corpus.loader import load
@@ -46,24 +47,20 @@ def main() -> None:
         outcomes = file.outcomes()
         file.close()
     items = len(verdicts.judgement.judged)
-    print(
-        f"{len(corpus.documents)} operations, {items} items, {len(outcomes)} distinct calls, {JOBS} jobs"
-    )
-    names = list(marks)
-    for before, name in zip(names, names[1:], strict=False):
+    calls = f"{items} items, {len(outcomes)} distinct calls"
+    print(f"{len(corpus.documents)} operations, {calls}, {JOBS} jobs")
+    for before, name in pairwise(marks):
         print(f"{name:>10}  {marks[name] - marks[before]:7.2f} s")
     print(f"{'total':>10}  {marks['report'] - marks['start']:7.2f} s")
     for name, seconds in framework_time(outcomes).items():
         median = statistics.median(seconds)
-        print(
-            f"{name:>22}  {sum(seconds):7.2f} s in {len(seconds)} calls, median {median * 1e3:.2f} ms"
-        )
+        calls = f"{len(seconds)} calls, median {median * 1e3:.2f} ms"
+        print(f"{name:>22}  {sum(seconds):7.2f} s in {calls}")
     judging = judge_each(verdicts.judgement.judged)
     print(f"transport and storing, median per call  {gaps.median() * 1e3:.3f} ms")
     print(f"judging, median per item                {judging * 1e3:.3f} ms")
-    print(
-        f"loading and planning, mean per item     {(marks['load'] - marks['start']) / items * 1e3:.3f} ms"
-    )
+    loading = (marks["load"] - marks["start"]) / items
+    print(f"loading, mean per item                  {loading * 1e3:.3f} ms")
 
 
 class Gaps:

