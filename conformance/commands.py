@@ -40,9 +40,8 @@ def check(paths: Sequence[Path], known: Path | None) -> None:
     file = _known_file(paths, known)
     entries = known_differences.load(file) if file else []
     cases = sum(1 for _ in corpus.cases())
-    typer.echo(
-        f"{len(corpus.documents)} operations, {cases} cases, {len(entries)} known differences: sound"
-    )
+    operations = len(corpus.documents)
+    typer.echo(f"{operations} operations, {cases} cases, {len(entries)} known differences: sound")
 
 
 def run(
@@ -152,7 +151,7 @@ def _show(case: ExpandedCase, frameworks: Sequence[str]) -> None:
             if framework != "numpy" and pair.side(framework) is None:  # type: ignore[arg-type]
                 continue
             typer.echo(f"# {case.id} · {pair.id} · {framework}")
-            typer.echo(code.source(case, pair, framework) + "\n")
+            typer.echo(code.source(case, pair, framework, full=bool(case.gradients)) + "\n")
 
 
 def schema() -> None:

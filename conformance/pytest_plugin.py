@@ -53,7 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--conformance-timeout", type=float, default=60.0, metavar="SECONDS",
                     help="seconds one call may take")  # fmt: skip
     group.addoption("--conformance-known", type=Path, metavar="FILE",
-                    help="known differences (default: known.yaml in the files' folders)")  # fmt: skip
+                    help="known differences (default: known.yaml beside the files)")  # fmt: skip
     group.addoption("--conformance-config", type=Path, metavar="FILE",
                     help="targets by name (default: conformance.toml)")  # fmt: skip
 

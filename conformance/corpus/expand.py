@@ -53,11 +53,15 @@ class ExpandedCase:
 
     @property
     def gradients(self) -> list[str]:
-        """Names to differentiate by: given floating arrays only, none when it must raise."""
+        """Names to differentiate by: given floating tensors only, none when it must raise."""
         if self.raises:
             return []
         names = self.operation.gradients if self.case.gradients is None else self.case.gradients
-        return [n for n in names if n in self.arrays and is_floating(self.arrays[n])]
+        return [n for n in names if n in self.arrays and self._differentiable(n)]
+
+    def _differentiable(self, name: str) -> bool:
+        tensor = self.specs[name].as_ in ("tensor", "parameter")
+        return tensor and is_floating(self.arrays[name])
 
     @property
     def raises(self) -> bool:

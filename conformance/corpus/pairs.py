@@ -64,7 +64,7 @@ def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
     if framework == "mindspore":
         for name, conversion in pair.mindspore_convert.items():
             if name in values:
-                values[name] = _wire(CONVERSIONS[conversion](case.values[name]))
+                values[name] = _converted(conversion, case.values[name])
     steps = _steps(case, pair, framework, side, list(values))
     steps[-1]["fixed"] = {k: _wire(v) for k, v in {**_fixed(pair, framework), **extra}.items()}
     form = pair.form(framework)
@@ -149,6 +149,11 @@ def _wire(value: Any) -> Any:
     return value
 
 
+def _converted(conversion: Convert, value: Any) -> Any:
+    converted = CONVERSIONS[conversion](value)
+    return to_wire(converted) if isinstance(converted, np.ndarray) else _wire(converted)
+
+
 def _hashable(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else repr(value)
 
@@ -196,7 +201,9 @@ def _steps(
     ]
 
 
-def _leading(case: ExpandedCase, positional: list[str] | None, role: Mapping[str, str]) -> list[str]:
+def _leading(
+    case: ExpandedCase, positional: list[str] | None, role: Mapping[str, str]
+) -> list[str]:
     """Inputs go by position, in the order of `parameters`, until one is left out; then by name."""
     order = positional
     if order is None:

@@ -82,4 +82,5 @@ def sigmoid(input: Array) -> Array:
     """
     x = input.astype(np.float64) if input.dtype.kind in "biu" else input
     power = np.exp(np.where(x.real < 0, x, -x))
-    return np.asarray(np.where(x.real < 0, power, np.ones_like(power)) / (1 + power))
+    one = np.ones_like(power)
+    return np.asarray(np.where(x.real < 0, power, one) / (one + power))

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from conformance.reference.dtypes import promote
 from conformance.reference.registry import Result, reference
 
 Array = np.ndarray[Any, Any]
@@ -14,10 +13,6 @@ Array = np.ndarray[Any, Any]
 
 def _modulus_dtype(input: Array, **_: Any) -> str:
     return {"complex64": "float32", "complex128": "float64"}.get(input.dtype.name, "=input")
-
-
-def _pair_dtype(input: Array, other: Array, **_: Any) -> str:
-    return promote(input, other)
 
 
 def _floating_dtype(input: Array, **_: Any) -> str:
@@ -46,7 +41,7 @@ def _add_gradient(
     }
 
 
-@reference(dtype=_pair_dtype, gradient=_add_gradient)
+@reference(gradient=_add_gradient)
 def add(input: Array, other: Array, alpha: complex = 1) -> Array:
     """``input + alpha * other``, broadcast; the sum of truth values is their disjunction.
 
@@ -93,7 +88,7 @@ def _where_gradient(
     }
 
 
-@reference(dtype=_pair_dtype, gradient=_where_gradient)
+@reference(gradient=_where_gradient)
 def where(condition: Array, input: Array, other: Array) -> Array:
     """`input` where `condition` holds, else `other`, all three broadcast.
 

@@ -55,7 +55,7 @@ def binary_cross_entropy_with_logits(
     """
     _check(input, target, weight=weight, pos_weight=pos_weight)
     positive = target if pos_weight is None else pos_weight * target
-    loss = positive * softplus(-input) + (1 - target) * softplus(input)
+    loss = positive * softplus(-input) + (np.ones_like(target) - target) * softplus(input)
     loss = loss if weight is None else weight * loss
     return reduced(loss, reduction, size_average, reduce)
 
@@ -80,17 +80,18 @@ def binary_cross_entropy(
     _check(input, target, weight=weight)
     if np.any((input < 0) | (input > 1)):
         raise ValueError("all elements of input should be between 0 and 1")
+    bound = input.dtype.type(-100)
     with np.errstate(divide="ignore"):
-        log_x = np.maximum(np.log(input), -100)
-        log_not_x = np.maximum(np.log1p(-input), -100)
-    loss = (target - 1) * log_not_x - target * log_x
+        log_x = np.maximum(np.log(input), bound)
+        log_not_x = np.maximum(np.log1p(-input), bound)
+    loss = (target - np.ones_like(target)) * log_not_x - target * log_x
     loss = loss if weight is None else weight * loss
     return reduced(loss, reduction, size_average, reduce)
 
 
 def softplus(x: Array) -> Array:
     """``log(1 + e^x) = max(x, 0) + log1p(e^-|x|)``, of x's shape and dtype: never overflows."""
-    return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+    return np.asarray(np.maximum(x, np.zeros_like(x)) + np.log1p(np.exp(-np.abs(x))))
 
 
 def _check(input: Array, target: Array, **weights: Array | None) -> None:

@@ -206,7 +206,7 @@ def embedding(
     padding_idx: int | None = None,
     max_norm: float | None = None,
     norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,  # noqa: ARG001  the gradient's, which takes the same
+    scale_grad_by_freq: bool = False,
 ) -> Array | Result:
     """Rows of `weight` (number, dimension) at the integer indices `input`, of any shape.
 

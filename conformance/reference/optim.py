@@ -14,7 +14,6 @@ import numpy as np
 from conformance.reference.registry import reference
 
 Array = np.ndarray[Any, Any]
-Scalar = float | np.floating[Any]
 
 
 @reference(dtype="=params")
@@ -48,9 +47,10 @@ def sgd(
     def update(gradient: Array, _: int) -> Array:
         nonlocal buffer
         if momentum == 0:
-            return as_params(lr) * gradient
+            return np.asarray(as_params(lr) * gradient)
         buffer = gradient if buffer is None else kept * buffer + fresh * gradient
-        return as_params(lr) * (gradient + kept * buffer if nesterov else buffer)
+        step = gradient + kept * buffer if nesterov else buffer
+        return np.asarray(as_params(lr) * step)
 
     return _trajectory(params, grads, update, weight_decay, maximize)
 
@@ -74,7 +74,8 @@ def adam(
     Raises ValueError for a negative `lr`, `eps` or `weight_decay`, for betas outside [0, 1), and
     for other shapes.
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1; Reddi
-    et al., "On the convergence of Adam and beyond", 2018; PyTorch documentation of torch.optim.Adam.
+    et al., "On the convergence of Adam and beyond", 2018; PyTorch documentation of
+    torch.optim.Adam.
     """
     _check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
     if not all(0 <= beta < 1 for beta in betas):
@@ -90,7 +91,7 @@ def adam(
         largest = np.maximum(largest, v) if amsgrad else v
         root = as_params(np.sqrt(1 - beta2**step))
         rate = as_params(exact(lr) / (1 - beta1**step))
-        return rate * m / (np.sqrt(largest) / root + as_params(eps))
+        return np.asarray(rate * m / (np.sqrt(largest) / root + as_params(eps)))
 
     return _trajectory(params, grads, update, weight_decay, maximize)
 
@@ -99,7 +100,7 @@ def adam(
 def step_lr(
     base_lr: float, steps: int, step_size: int, gamma: float = 0.1, last_epoch: int = -1
 ) -> Array:
-    """Learning rate before each of `steps` steps: ``base_lr · gamma^⌊t / step_size⌋``, shape (steps,).
+    """Learning rate before each step, of shape (steps,): ``base_lr · gamma^⌊t / step_size⌋``.
 
     Raises ZeroDivisionError for a `step_size` of 0, and KeyError for a `last_epoch` other than -1:
     a schedule that resumes needs the initial rate, which a fresh optimizer has not recorded.

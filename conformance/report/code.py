@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable
-from textwrap import indent
 from typing import Any
 
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.pairs import plan, reference_call
 from conformance.corpus.schema import Pair
-from conformance.report.dialects import DIALECTS, INDENT, Dialect, call
+from conformance.report.dialects import DIALECTS, Dialect, call
 from conformance.report.literals import Expression, draws, dtype_of, expression, literal, scalar
 from conformance.run.outcome import to_array
 from conformance.worker import wire
@@ -143,17 +142,9 @@ class _Program:
             return [*self._reference(step), "print(output)"]
         seed = [self.dialect.seed(self.message["seed"])] if kind == "random" else []
         prepare, forward = self._steps()
-        if self._undifferentiated():
-            forward = ["with torch.no_grad():", *(indent(line, INDENT) for line in forward)]
         if not self.full:
             return [*seed, *prepare, *forward, "print(output)"]
         return [*prepare, *self._differentiate(forward), "print(output)", "print(gradients)"]
-
-    def _undifferentiated(self) -> bool:
-        """PyTorch records, or refuses, what parameters take part in; workers switch that off."""
-        given = [spec.as_ for n, spec in self.case.specs.items() if n in self.message["values"]]
-        trainable = "parameter" in given or any(step["state"] for step in self.message["steps"])
-        return self.dialect.root == "torch" and not self.full and trainable
 
     def _steps(self) -> tuple[list[str], list[str]]:
         """Lines that construct modules, and lines that call; the last call gives `output`."""

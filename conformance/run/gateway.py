@@ -98,9 +98,9 @@ class Worker:
             self.close()
             raise WorkerUnavailable(str(said))
         self.info: dict[str, Any] = dict(said)
-        if (why := target.refuses(said)) is not None:
+        if (refusal := target.refuses(said)) is not None:
             self.close()
-            raise WorkerUnavailable(why)
+            raise WorkerUnavailable(refusal)
 
     def _why_not(self, error: Exception) -> str:
         where = f"{self.target.ssh}:{self.target.python}" if self.target.ssh else self.target.python

@@ -243,9 +243,25 @@ class Adapter:
             if not (isinstance(before, dict) and wire.ARRAY in before) or name in states:
                 continue
             after = self.array(values[name])
-            if after is not None and after[wire.ARRAY] != tuple(before[wire.ARRAY]):
+            if after is not None and not same(before, after):
                 changed[name] = after
         return changed
+
+
+def same(before: Message, after: Message) -> bool:
+    """Tell whether two wire arrays hold the same values; NaN equals NaN, -0.0 not 0.0."""
+    if tuple(before[wire.ARRAY]) == tuple(after[wire.ARRAY]):
+        return True
+    if tuple(before[wire.ARRAY][:2]) != tuple(after[wire.ARRAY][:2]):
+        return False
+    a, b = (wire.unpack(v) for v in (before, after))
+    if before[wire.ARRAY][0] == "bfloat16":
+        a, b = wire.bfloat16_values(a), wire.bfloat16_values(b)
+    if a.dtype.kind not in "fc":
+        return False
+    a, b = (v.view(v.real.dtype) if v.ndim else v.reshape(1).view(v.real.dtype) for v in (a, b))
+    nan = np.isnan(a) & np.isnan(b)
+    return bool(np.all(nan | ((a == b) & (np.signbit(a) == np.signbit(b)))))
 
 
 def named_fields(value: Any) -> tuple[str, ...]:

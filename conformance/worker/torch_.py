@@ -123,11 +123,10 @@ class TorchAdapter(Adapter):
             slots[name].data = tensor.clone()
 
     def run_function(self, message: Message) -> Message:
-        """Run the steps without autograd, then once more with it when gradients are wanted."""
+        """Run the steps as a user's script would, then once more when gradients are wanted."""
         values = self.inputs(message)
         self.modules = []
-        with torch.no_grad():
-            output = self.output(self.forward(message, values))
+        output = self.output(self.forward(message, values))
         reply = {
             "outcome": "returned",
             "output": output,

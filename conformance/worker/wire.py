@@ -36,14 +36,10 @@ def unpack(value: dict[str, Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(data, dtype=storage).reshape(shape).copy()
 
 
-def bfloat16_bits(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the top 16 bits of float32 values that bfloat16 represents exactly."""
-    return (np.ascontiguousarray(array, dtype=np.float32).view(np.uint32) >> 16).astype(np.uint16)
-
-
 def bfloat16_values(bits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return the float32 values of bfloat16 `bits` (uint16), exactly."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)
+    wide = bits.reshape(-1).astype(np.uint32) << np.uint32(16)
+    return wide.view(np.float32).reshape(bits.shape)
 
 
 def cotangent(shape: tuple[int, ...], index: int) -> np.ndarray[Any, Any]:

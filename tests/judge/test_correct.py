@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from conformance.corpus.schema import Accuracy
 from conformance.judge.budget import Budget, budget_of, error_in_roundoffs, unit_error
 from conformance.judge.dtypes import OVERFLOW, ROUNDOFF, SUBNORMAL
-from conformance.reference.dtypes import promote
 from conformance.judge.oracle import Expectation
 from conformance.judge.verdict import Status
+from conformance.reference.dtypes import promote
 from conformance.taxonomy import DTYPES, INEXACT
 from tests.judge.toys import BFLOAT16, cases, computed, cotangent, gives, one, register, unary
 

@@ -1,0 +1,250 @@
+"""The contract of the command line: what is printed where, and the exit codes CI relies on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from conformance.run.store import RunFile
+from tests.project import CASES, TARGETS, Project
+
+KNOWN = """\
+- cases: "absolute/*"
+  target: torch
+  kinds: [value]
+  reason: the fake is wrong on purpose
+  owner: tests
+  link: https://example.org/1
+  expires: EXPIRES
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_all_conform_is_0_and_quiet(project: Project) -> None:
+    code, out, err = project.run("run", *TARGETS)
+    assert (code, err) == (0, "")
+    assert "0 unexpected differences, 0 problems" in out
+    assert RunFile.open(project.folder / "reports/run.sqlite").finished
+
+
+def test_unexpected_difference_is_1_and_named(project: Project) -> None:
+    project.use("wrong", "right")
+    code, out, _ = project.run("run", *TARGETS)
+    assert code == 1
+    assert "3 unexpected differences" in out
+    assert "absolute/grid[dtype=float64] · torch.abs=mindspore.ops.abs · torch" in out
+    assert "value" in out
+
+
+def test_a_bad_case_file_is_2_with_every_error(project: Project) -> None:
+    project.write("cases/bad.yaml", "operation: x\naccuracy: 1\n")
+    project.write("cases/worse.yaml", "operation: [")
+    for command in ("check", "run"):
+        code, _, err = project.run(command)
+        assert code == 2
+        assert "cases/bad.yaml:2:11: accuracy" in err
+        assert "cases/worse.yaml:1:" in err
+        assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("run", "-t", "jax"), "target 'jax' is not framework"),
+        (("run", "nowhere"), "nowhere: no case file here"),
+        (("run", "-k", "a and and"), "a word is missing"),
+        (("run", "--known", "none.yaml"), "none.yaml: no such file"),
+        (("run", "--config", "none.toml"), "none.toml: no such file"),
+        (("show", "absolute/sme"), "did you mean absolute/some"),
+        (("report", "cases/absolute.yaml", "--format", "docx"), "docx"),
+    ],
+)
+def test_the_callers_mistake_is_one_line_and_2(
+    project: Project, args: tuple[str, ...], message: str
+) -> None:
+    if args[0] == "report":
+        assert project.run("run", *TARGETS)[0] == 0
+        args = ("report", "reports/run.sqlite", *args[2:])
+    code, _, err = project.run(*args)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_one_framework_missing_runs_the_other_and_says_so(project: Project) -> None:
+    project.use("right", "absent")
+    code, out, _ = project.run("run", *TARGETS)
+    assert code == 0
+    assert "not run  mindspore: the fake framework is not installed" in out
+    row = next(line.split() for line in out.splitlines() if line.startswith("mindspore"))
+    assert row[1:7] == ["0", "0", "0", "0", "3", "3"]
+
+
+def test_no_framework_is_3(project: Project) -> None:
+    project.use("absent", "absent")
+    code, _, err = project.run("run", *TARGETS)
+    assert code == 3
+    assert "no framework could be started" in err
+
+
+def test_nothing_selected_is_3(project: Project) -> None:
+    code, _, err = project.run("run", *TARGETS, "-k", "nothing-like-this")
+    assert code == 3
+    assert "nothing selected" in err
+
+
+def test_only_numpy_is_3(project: Project) -> None:
+    """The reference agreeing with itself says nothing of any framework."""
+    assert project.run("run", "-t", "numpy")[0] == 3
+
+
+def test_select_runs_a_part(project: Project) -> None:
+    code, out, _ = project.run("run", *TARGETS, "-k", "float32 and not mindspore:")
+    assert code == 0
+    assert next(line.split() for line in out.splitlines() if line.startswith("all"))[6] == "3"
+
+
+def test_declared_but_not_shown_is_1(project: Project) -> None:
+    declared = "differences: [{kind: value, cases: [some], note: {en: x, zh: y}}]"
+    text = CASES.replace("mindspore.ops.abs}", f"mindspore.ops.abs, {declared}}}")
+    project.write("cases/absolute.yaml", text)
+    code, out, _ = project.run("run", *TARGETS)
+    assert code == 1
+    assert "problem  absolute: torch.abs=mindspore.ops.abs: declared difference value" in out
+    project.use("right", "wrong")
+    code, out, _ = project.run("run", *TARGETS)
+    assert "problem" not in out
+    assert "2 unexpected" in out
+
+
+@pytest.mark.parametrize(
+    ("torch", "expires", "code", "says"),
+    [
+        ("wrong", "2999-01-01", 0, "0 unexpected differences, 0 problems"),
+        ("right", "2999-01-01", 1, "no longer differs; remove the entry"),
+        ("wrong", "2020-01-01", 1, "expired on 2020-01-01"),
+    ],
+)
+def test_known_differences_expire(
+    project: Project, torch: str, expires: str, code: int, says: str
+) -> None:
+    project.use(torch, "right")
+    project.write("cases/known.yaml", KNOWN.replace("EXPIRES", expires))
+    found, out, _ = project.run("run", *TARGETS)
+    assert found == code
+    assert says in out
+
+
+def test_a_known_difference_that_matches_nothing_is_1(project: Project) -> None:
+    text = KNOWN.replace("EXPIRES", "2999-01-01").replace("absolute/", "nothing/")
+    project.write("cases/known.yaml", text)
+    code, out, _ = project.run("run", *TARGETS)
+    assert code == 1
+    assert "matches no case" in out
+
+
+def test_killed_run_resumes_to_the_same_verdicts(project: Project) -> None:
+    cases = "\n".join(
+        f"  - {{id: c{i}, inputs: {{seed: {i}, input: {{randn: [4]}}}}}}" for i in range(40)
+    )
+    project.write("cases/absolute.yaml", CASES.split("  - {id: some")[0] + cases + "\n")
+    project.use("sleeper", "wrong")
+    process = project.start("run", *TARGETS, "--out", "killed.sqlite")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        time.sleep(0.3)
+        if (project.folder / "killed.sqlite").exists():
+            try:
+                done = len(RunFile.open(project.folder / "killed.sqlite").executed())
+            except Exception:  # the file is being made
+                continue
+            if done >= 10:
+                break
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    killed = RunFile.open(project.folder / "killed.sqlite")
+    before = killed.executed()
+    assert not killed.finished
+    assert 10 <= len(before) < 120
+    code, _, err = project.run("report", "killed.sqlite", "--format", "json", "--out", "half")
+    assert code == 0, err
+    half = verdicts(project.folder / "half/verdicts.json")
+    assert {"conforms", "not comparable"} <= set(half.values())
+    for out, resume in (("killed.sqlite", ["--resume"]), ("whole.sqlite", [])):
+        assert project.run("run", *TARGETS, "--out", out, *resume)[0] == 1
+        project.run("report", out, "--format", "json", "--out", out + ".d")
+    resumed = verdicts(project.folder / "killed.sqlite.d/verdicts.json")
+    assert resumed == verdicts(project.folder / "whole.sqlite.d/verdicts.json")
+    assert len(resumed) == 120
+
+
+def verdicts(path: Path) -> dict[tuple[str, str], str]:
+    rows = json.loads(path.read_text(encoding="utf-8"))["verdicts"]
+    return {(row["case"], row["target"]): row["status"] for row in rows}
+
+
+def test_resume_refuses_another_run(project: Project) -> None:
+    assert project.run("run", *TARGETS)[0] == 0
+    project.write("cases/absolute.yaml", CASES.replace("seed: 1", "seed: 9"))
+    code, _, err = project.run("run", *TARGETS, "--resume")
+    assert code == 3
+    assert "cannot resume" in err
+
+
+def test_report_of_something_else_is_3(project: Project) -> None:
+    code, _, err = project.run("report", "cases/absolute.yaml")
+    assert code == 3
+    assert "not a run file" in err
+    assert project.run("report", "nothing.sqlite")[0] == 3
+
+
+def test_report_writes_what_is_asked(project: Project) -> None:
+    project.run("run", *TARGETS)
+    code, _, err = project.run(
+        "report", "reports/run.sqlite", "-o", "site", "-f", "html,markdown,csv,json", "--lang", "zh"
+    )
+    assert code == 0, err
+    assert (project.folder / "site/index.html").is_file()
+    assert not (project.folder / "site/en").exists()
+    with (project.folder / "site/verdicts.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 9
+
+
+def test_schema_and_show_print(project: Project) -> None:
+    code, out, _ = project.run("schema")
+    assert code == 0
+    assert json.loads(out)["title"] == "Operation"
+    code, out, _ = project.run("show", "absolute/some")
+    assert code == 0
+    assert "torch.abs(input)" in out
+    assert "mindspore.ops.abs(input)" in out
+
+
+def test_targets_say_what_is_there_and_why_not(project: Project) -> None:
+    project.use("right", "absent")
+    code, out, _ = project.run("targets", "torch", "mindspore")
+    assert code == 0
+    assert "no: the fake framework is not installed" in out
+    project.use("absent", "absent")
+    assert project.run("targets", "torch", "mindspore")[0] == 3
+
+
+def test_help_teaches() -> None:
+    import subprocess  # noqa: PLC0415
+    import sys  # noqa: PLC0415
+
+    shown = subprocess.run(
+        [sys.executable, "-m", "conformance", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    for command in ("check", "run", "report", "targets", "show", "schema"):
+        assert command in shown
+    assert "Exit codes" in shown
