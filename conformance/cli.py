@@ -163,9 +163,11 @@ def show(
     target: Annotated[
         list[str] | None, typer.Option("--target", "-t", help="numpy, torch or mindspore.")
     ] = None,
+    gradients: Annotated[bool, typer.Option(help="With the gradients the judge compares.")] = False,
 ) -> None:
     """Print a case as runnable code for each framework, one snippet for each pair."""
-    commands.show(case, paths or [Path("cases")], target or ["torch", "mindspore"])
+    frameworks = target or ["torch", "mindspore"]
+    commands.show(case, paths or [Path("cases")], frameworks, gradients=gradients)
 
 
 @app.command()

@@ -130,7 +130,7 @@ def targets(names: Sequence[str] | None, config: Path | None) -> None:
         raise ConformanceError("no framework is available")
 
 
-def show(wanted: str, paths: Sequence[Path], frameworks: Sequence[str]) -> None:
+def show(wanted: str, paths: Sequence[Path], frameworks: Sequence[str], *, gradients: bool) -> None:
     """Print code for every case whose id is `wanted`, or that it is the stem of."""
     corpus = loader.load(paths)
     found = [c for c in corpus.cases() if wanted in (c.id, c.id.split("[")[0])]
@@ -138,20 +138,20 @@ def show(wanted: str, paths: Sequence[Path], frameworks: Sequence[str]) -> None:
         near = loader.similar_ids(corpus, wanted)
         raise CallerError(f"no case {wanted!r}" + (f"; did you mean {near}?" if near else ""))
     for case in found[:1] if "[" not in wanted else found:
-        _show(case, frameworks)
+        _show(case, frameworks, gradients)
     if len(found) > 1:
         typer.echo(
             f"# {len(found) - 1} more points of the grid: " + ", ".join(c.id for c in found[1:])
         )
 
 
-def _show(case: ExpandedCase, frameworks: Sequence[str]) -> None:
+def _show(case: ExpandedCase, frameworks: Sequence[str], gradients: bool) -> None:
     for pair in case.pairs():
         for framework in frameworks:
             if framework != "numpy" and pair.side(framework) is None:  # type: ignore[arg-type]
                 continue
             typer.echo(f"# {case.id} · {pair.id} · {framework}")
-            typer.echo(code.source(case, pair, framework, full=bool(case.gradients)) + "\n")
+            typer.echo(code.source(case, pair, framework, full=gradients) + "\n")
 
 
 def schema() -> None:
