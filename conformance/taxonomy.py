@@ -43,6 +43,9 @@ class Kind(StrEnum):
     EXCEPTION = "exception"
     MUTATION = "mutation"
     RANDOMNESS = "randomness"
+    """Draws that do not repeat under a seed, or do not advance without one."""
+    DISTRIBUTION = "distribution"
+    """Draws that follow another law, or leave its support."""
     BROADCASTING = "broadcasting"
 
     UNSUPPORTED = "unsupported-on-device"
@@ -53,6 +56,9 @@ class Kind(StrEnum):
     CLAIM = "claim"
     """A published number, signature or exception that execution does not give."""
 
+
+NOT_FOUND_YET = frozenset({Kind.INPUT_TYPE, Kind.BROADCASTING, Kind.MODE})
+"""Kinds no judge tells apart yet: what they would name shows as value, exception, … on its target."""
 
 SIGNATURE_KINDS = frozenset(
     {

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,14 @@ import numpy as np
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.inputs import Array
 from conformance.corpus.schema import Composite, Convert, Pair, Side
+from conformance.errors import CaseError
 from conformance.taxonomy import Framework
 from conformance.worker import wire
 
 Wire = dict[str, Any]
+
+SEED_OF_DRAWS = 1_000_003
+"""Added to a case's seed for a random call, whose draws must not be those of its own inputs."""
 
 CONVERSIONS: dict[Convert, Callable[[Any], Any]] = {
     "one_minus": lambda value: 1 - value,
@@ -25,12 +30,12 @@ CONVERSIONS: dict[Convert, Callable[[Any], Any]] = {
     "list": lambda value: [value] if np.isscalar(value) else list(value),
     "tensor": lambda value: wire.pack("float32", np.asarray(value, dtype=np.float32)),
 }
-"""How a PyTorch value becomes MindSpore's: what `mindspore_convert` chooses from."""
+"""How a PyTorch value becomes MindSpore's: what `mindspore_convert` chooses from.  None stays."""
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """What a worker is asked to do.  `message` is its wire form; `id` a hash of that.
+    """What a worker is asked to do, in wire form.
 
     The message::
 
@@ -50,11 +55,20 @@ class Call:
     """
 
     message: Wire
-    id: str
+
+    @cached_property
+    def id(self) -> str:
+        """Content hash: the same message, the same id."""
+        text = json.dumps(self.message, sort_keys=True, default=_hashable)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
-    """Return the call `framework` makes for `case` through `pair`; None when it has no side."""
+    """Return the call `framework` makes for `case` through `pair`; None when it has no side.
+
+    Raises CaseError when a value cannot be converted as the pair says, and when the tensor whose
+    method is called is left out.
+    """
     side = pair.side(framework)
     if side is None:
         return None
@@ -64,19 +78,22 @@ def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
     if framework == "mindspore":
         for name, conversion in pair.mindspore_convert.items():
             if name in values:
-                values[name] = _converted(conversion, case.values[name])
+                values[name] = _converted(conversion, case, name)
     steps = _steps(case, pair, framework, side, list(values))
     steps[-1]["fixed"] = {k: _wire(v) for k, v in {**_fixed(pair, framework), **extra}.items()}
+    for step in steps:
+        if step["form"] in ("method", "property") and not step["args"]:
+            raise CaseError(f"{step['api']} is called on its first input, which is left out")
     form = pair.form(framework)
-    return call(
+    return Call(
         {
             "kind": form if form in ("optimizer", "schedule", "random") else "function",
             "steps": steps,
             "returns": side.returns if isinstance(side, Composite) else None,
             "values": values,
-            "gradients": _differentiated(case, steps),
+            "gradients": _differentiated(case, steps, values),
             "training": case.case.training,
-            "seed": case.case.seed,
+            "seed": case.case.seed + SEED_OF_DRAWS,
         }
     )
 
@@ -95,7 +112,7 @@ def reference_call(case: ExpandedCase) -> Call | None:
         "state": {},
         "fixed": {},
     }
-    return call(
+    return Call(
         {
             "kind": "reference",
             "steps": [step],
@@ -104,15 +121,9 @@ def reference_call(case: ExpandedCase) -> Call | None:
             "states": [n for n in case.values if case.operation.parameters[n].role == "state"],
             "gradients": [],
             "training": case.case.training,
-            "seed": case.case.seed,
+            "seed": case.case.seed + SEED_OF_DRAWS,
         }
     )
-
-
-def call(message: Wire) -> Call:
-    """Return `message` with its content hash."""
-    text = json.dumps(message, sort_keys=True, default=_hashable)
-    return Call(message, hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
 def to_wire(array: Array, form: str = "tensor", layout: str = "contiguous") -> Wire:
@@ -126,10 +137,10 @@ def to_wire(array: Array, form: str = "tensor", layout: str = "contiguous") -> W
     return packed
 
 
-def _differentiated(case: ExpandedCase, steps: list[Wire]) -> list[str]:
-    """Constructor arguments are held by the module, not differentiated by."""
+def _differentiated(case: ExpandedCase, steps: list[Wire], values: Wire) -> list[str]:
+    """Leave out what a module holds from its construction, and what is not passed at all."""
     held = {name for step in steps for name in step["constructor"].values()}
-    return [name for name in case.gradients if name not in held]
+    return [name for name in case.gradients if name in values and name not in held]
 
 
 def _values(case: ExpandedCase) -> Wire:
@@ -149,9 +160,22 @@ def _wire(value: Any) -> Any:
     return value
 
 
-def _converted(conversion: Convert, value: Any) -> Any:
-    converted = CONVERSIONS[conversion](value)
-    return to_wire(converted) if isinstance(converted, np.ndarray) else _wire(converted)
+def _converted(conversion: Convert, case: ExpandedCase, name: str) -> Any:
+    value = case.values[name]
+    if value is None:
+        return None
+    spec = case.specs.get(name)
+    if spec and conversion == "tensor":
+        return to_wire(value, layout=spec.layout)
+    if spec and conversion in ("pair", "list"):
+        return _wire(CONVERSIONS[conversion](value.tolist()))
+    try:
+        converted = CONVERSIONS[conversion](value)
+    except (TypeError, ValueError) as error:
+        raise CaseError(f"{conversion} of {name}: {error}") from None
+    if spec:
+        return to_wire(np.asarray(converted, dtype=value.dtype), spec.as_, spec.layout)
+    return _wire(converted)
 
 
 def _hashable(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,12 @@ from pydantic import ValidationError
 
 from conformance.corpus.apis import refused
 from conformance.corpus.expand import ExpandedCase, expand
+from conformance.corpus.pairs import plan
 from conformance.corpus.schema import Composite, Input, Operation, Pair, Side, matches
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CaseError
 from conformance.reference import registry
-from conformance.taxonomy import DTYPES, FRAMEWORKS, SIGNATURE_KINDS
+from conformance.taxonomy import DTYPES, FRAMEWORKS, NOT_FOUND_YET, SIGNATURE_KINDS
 
 Broken = Iterator[tuple[Path_, str]]
 MAX_EXPANSIONS = 2_000
@@ -93,6 +95,9 @@ def _side(side: Side | None, framework: str, at: Path_) -> Broken:
 def _differences(operation: Operation, pair: Pair, at: Path_) -> Broken:
     for j, difference in enumerate(pair.differences):
         where = (*at, "differences", j)
+        if difference.kind in NOT_FOUND_YET:
+            kind = difference.kind.value
+            yield where, f"nothing finds {kind!r} by that name; declare the kind the run reports"
         if difference.kind in SIGNATURE_KINDS:
             if (
                 not difference.parameters
@@ -176,7 +181,7 @@ def _documents(operation: Operation) -> Broken:
 
 
 def _expanded(operation: Operation, folder: Path) -> Broken:
-    """Draw every input once: what cannot be drawn is the author's mistake."""
+    """Plan every call once: what cannot be drawn or converted is the author's mistake."""
     seen: dict[str, ExpandedCase] = {}
     index = {case.id: i for i, case in enumerate(operation.cases)}
     for case in expand(operation, folder):
@@ -190,3 +195,9 @@ def _expanded(operation: Operation, folder: Path) -> Broken:
             _ = case.arrays
         except (CaseError, ValueError, TypeError) as error:
             yield (*at, "inputs"), str(error)
+            continue
+        for pair, framework in itertools.product(case.pairs(), FRAMEWORKS):
+            try:
+                plan(case, pair, framework)
+            except CaseError as error:
+                yield at, f"{case.id!r} through {pair.id!r}: {error}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from conformance.corpus.schema import Difference
-from conformance.judge.item import Item, covers, parts
+from conformance.judge.item import Item, covers, plainest
 from conformance.judge.verdict import Finding, Verdict
 from conformance.run.outcome import Outcome, Unavailable
 from conformance.taxonomy import SIGNATURE_KINDS, Kind
@@ -85,8 +85,4 @@ def _speaks_of(difference: Difference, item: Item) -> bool:
 
 def _took_part(difference: Difference, group: Sequence[Seen]) -> bool:
     """Tell whether a target ran that is as plain as a spec: graph mode alone is not enough."""
-    return any(
-        covers(spec, one.item.target) and len(parts(spec)[2]) == len(parts(one.item.target)[2])
-        for spec in difference.targets
-        for one in group
-    )
+    return any(plainest(spec, one.item.target) for spec in difference.targets for one in group)

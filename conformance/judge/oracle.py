@@ -22,7 +22,6 @@ from conformance.reference.registry import Result
 from conformance.worker import wire
 
 PERTURBATIONS = 8
-GRADIENT_PERTURBATIONS = 2
 OWN_ROUNDOFFS = 4.0
 """Roundoffs a float64 reference may itself be off by, where float64 is what it judges."""
 
@@ -189,7 +188,7 @@ class Expectation:
         spread = {n: np.zeros(arrays[n].shape, _real(self.values[n].dtype)) for n in names}
         random = np.random.RandomState(65_539)
         unit = max(ROUNDOFF[a.dtype.name] for a in arrays.values() if inexact(a))
-        for _ in range(GRADIENT_PERTURBATIONS):
+        for _ in range(PERTURBATIONS):
             moves = gradient.directions(arrays, random)
             try:
                 products = vjp(self._moved(moves), _shaken(cotangents, unit, random))
@@ -218,7 +217,7 @@ class Expectation:
             return np.concatenate([(ct * np.real(leaves[i])).ravel() for i, ct in weights])
 
         return gradient.differentiate(
-            weighted, values, self.case.gradients, self.case.arrays, GRADIENT_PERTURBATIONS
+            weighted, values, self.case.gradients, self.case.arrays, PERTURBATIONS
         )
 
 

@@ -44,19 +44,20 @@ def examine(outcome: Returned, law: Distribution, dtype: str) -> Examined:
         return seen
     if not np.array_equal(first, again, equal_nan=False):
         count = int(np.sum(first != again))
-        _accuse(seen, f"{count} of {first.size} elements differ under the same seed")
+        _accuse(seen, Kind.RANDOMNESS, f"{count} of {first.size} elements differ under the same seed")
     _test(seen, first, following, law)
     return seen
 
 
-def _accuse(seen: Examined, detail: str) -> None:
-    seen.findings.append(Finding(Kind.RANDOMNESS, "output", detail))
+def _accuse(seen: Examined, kind: Kind, detail: str) -> None:
+    seen.findings.append(Finding(kind, "output", detail))
 
 
 def _test(seen: Examined, first: Array, following: Array, law: Distribution) -> None:
     for draw in (first, following):
         if outside := int(np.sum(~_within(draw, law))):
-            _accuse(seen, f"{outside} of {draw.size} elements lie outside the support")
+            detail = f"{outside} of {draw.size} elements lie outside the support"
+            _accuse(seen, Kind.DISTRIBUTION, detail)
             return
     both = [np.asarray(law.transform(d), dtype=float) for d in (first, following)]
     if both[0].size < ENOUGH:
@@ -64,15 +65,17 @@ def _test(seen: Examined, first: Array, following: Array, law: Distribution) -> 
         seen.why = f"{both[0].size} draws are too few to test a distribution; take {ENOUGH} or more"
         return
     if np.array_equal(first, following) and _varies(law.rv):
-        _accuse(seen, "the next draw repeats the first: the generator does not advance")
+        detail = "the next draw repeats the first: the generator does not advance"
+        _accuse(seen, Kind.RANDOMNESS, detail)
         return
     if callable(law.rv) and not hasattr(law.rv, "cdf"):
         if why := law.rv(np.concatenate([b.ravel() for b in both])):
-            _accuse(seen, str(why))
+            _accuse(seen, Kind.DISTRIBUTION, str(why))
         return
     for test, probability in _probabilities(law.rv, both):
         if not probability >= SIGNIFICANCE:
-            _accuse(seen, f"{test}: p = {probability:.2g}, but should be at least {SIGNIFICANCE:g}")
+            detail = f"{test}: p = {probability:.2g}, but should be at least {SIGNIFICANCE:g}"
+            _accuse(seen, Kind.DISTRIBUTION, detail)
 
 
 def _within(draw: Array, law: Distribution) -> Array:

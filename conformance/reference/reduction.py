@@ -39,8 +39,11 @@ def var_mean(
     count = prod(input.shape[axis] for axis in axes)
     with np.errstate(all="ignore"):
         mean = _sum(input, axes) / _count(count, input)
-        deviation = np.abs(input - mean)
-        variance = _sum(np.square(deviation), axes) / _count(max(0, count - correction), deviation)
+        deviation = input - mean
+        square = np.square(deviation.real)
+        if np.iscomplexobj(deviation):
+            square = square + np.square(deviation.imag)
+        variance = _sum(square, axes) / _count(max(0, count - correction), square)
     if not keepdim:
         mean, variance = np.squeeze(mean, axes), np.squeeze(variance, axes)
     return np.asarray(variance), np.asarray(mean)

@@ -19,11 +19,11 @@ class TopK(NamedTuple):
 
 
 @reference(dtype=("=input", "int64"))
-def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> TopK:
+def topk(input: Array, k: int, dim: int = -1, largest: bool = True) -> TopK:
     """The k greatest (or least) elements along `dim`, best first, and their indices.
 
     NaN counts as greater than every number.  Among equal elements the first comes first here, an
-    order that PyTorch leaves open, as it leaves the order of all when `sorted` is False.
+    order that PyTorch leaves open, as it leaves the order of all when its `sorted` is False.
     Raises ValueError when k or `dim` is out of range, TypeError for truth values and complex
     numbers.  Source: PyTorch documentation of torch.topk.
     """

@@ -73,6 +73,7 @@ KIND = {
     Kind.EXCEPTION: N_("exceptions"),
     Kind.MUTATION: N_("mutation of inputs"),
     Kind.RANDOMNESS: N_("randomness"),
+    Kind.DISTRIBUTION: N_("distribution"),
     Kind.BROADCASTING: N_("broadcasting and promotion"),
     Kind.UNSUPPORTED: N_("not supported on this device"),
     Kind.CRASH: N_("crash"),

@@ -24,7 +24,10 @@ class Selection:
 
     def __post_init__(self) -> None:
         if self.expression:
-            _Parser(self.expression, "").parse()
+            try:
+                _Parser(self.expression, "").parse()
+            except RecursionError:
+                raise CallerError("--select: nested too deeply") from None
 
     @property
     def everything(self) -> bool:

@@ -7,7 +7,9 @@ written in batches, one transaction each, so a kill loses at most what was in fl
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -73,12 +75,14 @@ class RunFile:
             raise HarnessError(
                 f"{path}: no such run file; `conformance run --out {path}` makes one"
             )
+        run = cls(path, sqlite3.connect(path))
         try:
-            run = cls(path, sqlite3.connect(path))
             found = run.manifest.get("format")
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, ValueError) as error:
+            run.close()
             raise HarnessError(f"{path}: not a run file ({error})") from None
         if found != FORMAT:
+            run.close()
             raise HarnessError(f"{path}: run file format {found}, this version reads {FORMAT}")
         return run
 
@@ -197,20 +201,31 @@ class RunFile:
         )
 
     def corpus(self) -> Corpus:
-        """Return the corpus as it was when the run was made."""
-        files: dict[str, dict[str, bytes]] = {}
-        for document, name, data in self._db.execute("SELECT document, name, data FROM files"):
-            files.setdefault(document, {})[name] = data
-        rows = self._db.execute("SELECT path, text FROM documents ORDER BY path").fetchall()
-        with tempfile.TemporaryDirectory(prefix="conformance-run-") as root:
-            texts = []
-            for number, (path, text) in enumerate(rows):
-                folder = Path(root, str(number))
-                for name, data in files.get(path, {}).items():
-                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                    (folder / name).write_bytes(data)
-                texts.append((path, text, folder))
-            return load_texts(texts)
+        """Return the corpus as it was when the run was made.
+
+        Its arrays lie in a temporary folder until the process ends, since cases draw them late.
+        Raises HarnessError when one would lie outside that folder.
+        """
+        folders = self._unpack()
+        rows = self._db.execute("SELECT path, text FROM documents ORDER BY path")
+        return load_texts([(path, text, folders.get(path, Path())) for path, text in rows])
+
+    def _unpack(self) -> dict[str, Path]:
+        """Write the kept arrays to files; return the folder of each document that has some."""
+        rows = self._db.execute("SELECT document, name, data FROM files").fetchall()
+        if not rows:
+            return {}
+        root = Path(tempfile.mkdtemp(prefix="conformance-run-")).resolve()
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
+        documents = sorted({document for document, _, _ in rows})
+        folders = {document: root / str(i) for i, document in enumerate(documents)}
+        for document, name, data in rows:
+            path = (folders[document] / name).resolve()
+            if not path.is_relative_to(folders[document]):
+                raise HarnessError(f"{self.path}: {name!r} leads out of the run file")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return folders
 
     def cases(self, corpus: Corpus) -> Iterator[tuple[PlannedItem, ExpandedCase]]:
         """Yield every planned item with its case."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from conformance.errors import CallerError
 
@@ -95,7 +95,7 @@ def configured(path: Path | None = None) -> dict[str, TargetConfig]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8")).get("targets", {})
         found = {name: TargetConfig.model_validate(table) for name, table in tables.items()}
-    except (tomllib.TOMLDecodeError, ValidationError, AttributeError) as error:
+    except (ValueError, AttributeError) as error:  # TOML, UTF-8 and pydantic errors are ValueErrors
         first = str(error).splitlines()
         raise CallerError(f"{file}: {' '.join(first[:3])}") from None
     for config in found.values():

@@ -119,10 +119,7 @@ class Adapter:
                 except ImportError:
                     raise AttributeError(f"{'.'.join(steps[: i - 1])} has no {step}") from None
         owner = getattr(found, "__module__", None) or self.root
-        if isinstance(found, types.ModuleType) or owner.split(".")[0] not in (
-            self.root,
-            "builtins",
-        ):
+        if isinstance(found, types.ModuleType) or owner.split(".")[0] != self.root:
             raise AttributeError(f"{api} is not a {self.root} operation")
         return found
 
@@ -137,12 +134,17 @@ class Adapter:
         return value
 
     def given(self, value: Message) -> Any:
-        """Return an array as the case asks: tensor, parameter, ndarray, list or scalar."""
+        """Return an array as the case asks: tensor, parameter, ndarray, list or scalar.
+
+        NumPy and Python have no bfloat16: they get the float32 numbers that equal it.
+        """
         form = value.get("as", "tensor")
         if form in ("tensor", "parameter"):
             tensor = self.tensor(value)
             return self.parameter(tensor) if form == "parameter" else tensor
         array = wire.unpack(value)
+        if value[wire.ARRAY][0] == "bfloat16":
+            array = wire.bfloat16_values(array)
         return array if form == "ndarray" else array.tolist()
 
     def parameter(self, tensor: Any) -> Any:
@@ -154,8 +156,11 @@ class Adapter:
         packed = self.array(value)
         if packed is not None:
             return packed
-        if value is None or isinstance(value, bool | int | float | complex | str):
-            return value
+        if value is None:
+            return None
+        for plain in (bool, int, float, complex, str):
+            if isinstance(value, plain):
+                return plain(value)  # execnet carries no subclass, such as np.float64
         if isinstance(value, tuple) and (fields := named_fields(value)):
             named = {name: self.output(item) for name, item in zip(fields, value, strict=True)}
             return {wire.NAMED: (type(value).__name__, named)}
@@ -270,9 +275,7 @@ def named_fields(value: Any) -> tuple[str, ...]:
     if fields:
         return tuple(fields)
     if hasattr(type(value), "n_sequence_fields"):
-        skip = ("n_fields", "n_sequence_fields", "n_unnamed_fields", "count", "index")
-        names = [n for n in vars(type(value)) if not n.startswith("_") and n not in skip]
-        return tuple(names) if len(names) == len(value) else ()
+        return tuple(type(value).__match_args__)
     return ()
 
 

@@ -57,6 +57,7 @@ class MindSporeAdapter(Adapter):
         if os.environ.get("CONFORMANCE_MINDSPORE_DEFAULTS") != "1":
             ms.set_context(pynative_synchronize=True)
         self.graph = self.mode == "graph"
+        self.parameters = 0
 
     def info(self) -> Message:
         """Return version, build and device."""
@@ -86,8 +87,9 @@ class MindSporeAdapter(Adapter):
         return ms.Tensor(array)
 
     def parameter(self, tensor: Any) -> Any:
-        """Return ``mindspore.Parameter``."""
-        return ms.Parameter(tensor, name="parameter")
+        """Return ``mindspore.Parameter``; each needs a name of its own."""
+        self.parameters += 1
+        return ms.Parameter(tensor, name=f"parameter_{self.parameters}")
 
     def array(self, value: Any) -> Message | None:
         """Return the wire form of a tensor."""

@@ -1,8 +1,8 @@
 """The worker's main loop, which ``run/gateway.py`` starts in the framework's interpreter.
 
-Requests, in order: ``("run", key, message, timeout)``, ``("describe", key, apis)``,
-``("tail", key, path)``.  Replies: ``(key, reply)``.  The first message out is
-``("hello", info)`` or ``("unavailable", reason)``.
+Requests, in order: ``("run", key, message, timeout)``, ``("describe", key, apis)``.
+Replies: ``(key, reply)``.  The first message out is ``("hello", info)`` or
+``("unavailable", reason)``.
 
 A call that exceeds its time is ended by ``faulthandler``'s watchdog, which is a C thread and so
 also ends native code that never gives back the interpreter lock.

@@ -23,7 +23,8 @@ class TorchAdapter(Adapter):
     root = "torch"
     unsupported = (
         ("dtype", re.compile(r"not implemented for '\w+'|not supported for (dtype|type)|"
-                             r"does not support .*(dtype|scalar type)|Unsupported dtype", re.I)),
+                             r"does not support .*(dtype|scalar type)|dtypes not supported|"
+                             r"Unsupported dtype", re.I)),
         ("device", re.compile(r"Could not run '.*' with arguments from the|"
                               r"not (currently )?(implemented|supported) (for|on) the .* device",
                               re.I)),
@@ -33,15 +34,18 @@ class TorchAdapter(Adapter):
         super().__init__(device or "cpu", mode or "eager")
         if self.mode != "eager":
             raise TargetUnavailable(f"PyTorch runs in mode 'eager' here, not {mode!r}")
-        self._check_device()
+        self.place = self._placed()
         self.modules: list[Any] = []
         torch.set_num_threads(1)
+        torch.set_warn_always(True)  # else only the first of many calls would warn
         torch.use_deterministic_algorithms(True, warn_only=True)
 
-    def _check_device(self) -> None:
+    def _placed(self) -> Any:
+        """Return the device, once it has held a tensor; ``cuda1`` is the second one."""
         kind = self.device.rstrip("0123456789")
+        place = ":".join(filter(None, (kind, self.device[len(kind) :])))
         if kind == "cpu":
-            return
+            return torch.device(place)
         if kind == "npu":
             try:
                 import torch_npu  # type: ignore[import-not-found] # noqa: F401, PLC0415
@@ -55,6 +59,10 @@ class TorchAdapter(Adapter):
         if backend is None or not backend.is_available():
             build = torch.version.cuda if kind == "cuda" else torch.__version__
             raise TargetUnavailable(f"torch.{kind}.is_available() is false (build: {build})")
+        try:
+            return torch.empty(1, device=place).device
+        except Exception as error:
+            raise TargetUnavailable(f"{place}: {str(error).strip().splitlines()[0]}") from None
 
     def info(self) -> Message:
         """Return version, build and device."""
@@ -79,7 +87,7 @@ class TorchAdapter(Adapter):
             tensor = torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
         else:
             tensor = torch.from_numpy(array)
-        tensor = tensor.to(self.device)
+        tensor = tensor.to(self.place)
         if value.get("layout") == "transposed" and tensor.dim() >= 2:
             tensor = tensor.transpose(-1, -2).contiguous().transpose(-1, -2)
         return tensor
@@ -89,12 +97,12 @@ class TorchAdapter(Adapter):
         return torch.nn.Parameter(tensor, requires_grad=tensor.is_floating_point())
 
     def array(self, value: Any) -> Message | None:
-        """Return the wire form of a tensor."""
+        """Return the wire form of a dense tensor."""
         if not isinstance(value, torch.Tensor):
             return None
-        tensor = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
-        if tensor.is_sparse or tensor.is_quantized:
+        if value.layout != torch.strided or value.is_quantized:
             return None
+        tensor = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
         if tensor.dtype == torch.bfloat16:
             return wire.pack("bfloat16", tensor.view(torch.int16).numpy())
         return wire.pack(str(tensor.dtype).removeprefix("torch."), tensor.numpy())
@@ -112,7 +120,7 @@ class TorchAdapter(Adapter):
         """Set parameters and buffers; all take the dtype of the state, or of the inputs."""
         given = [*state.values(), *values.values()]
         floating = [v.dtype for v in given if isinstance(v, torch.Tensor) and v.is_floating_point()]
-        module.to(device=self.device, dtype=floating[0] if floating else None)
+        module.to(device=self.place, dtype=floating[0] if floating else None)
         slots = dict(module.named_parameters()) | dict(module.named_buffers())
         for name, tensor in state.items():
             if name not in slots:
