@@ -58,7 +58,7 @@ class Kind(StrEnum):
 
 
 NOT_FOUND_YET = frozenset({Kind.INPUT_TYPE, Kind.BROADCASTING, Kind.MODE})
-"""Kinds no judge tells apart yet: what they would name shows as value, exception, … on its target."""
+"""Kinds no judge tells apart yet: what they would name shows as value, exception, …"""
 
 SIGNATURE_KINDS = frozenset(
     {

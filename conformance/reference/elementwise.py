@@ -122,7 +122,7 @@ def entr(input: Array) -> Array:
 def xdivy(x: Array, y: Array) -> Array:
     """``x / y``, but 0 wherever x is 0, whatever y is; broadcast.
 
-    Source: MindSpore documentation of mindspore.ops.xdivy.
+    Source: MindSpore documentation of mindspore.ops.Xdivy.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         quotient = np.asarray(np.divide(x, y))

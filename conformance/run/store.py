@@ -208,7 +208,8 @@ class RunFile:
         """
         folders = self._unpack()
         rows = self._db.execute("SELECT path, text FROM documents ORDER BY path")
-        return load_texts([(path, text, folders.get(path, Path())) for path, text in rows])
+        nowhere = self.path / "nothing lies under a file"
+        return load_texts([(path, text, folders.get(path, nowhere)) for path, text in rows])
 
     def _unpack(self) -> dict[str, Path]:
         """Write the kept arrays to files; return the folder of each document that has some."""

@@ -20,6 +20,8 @@ from conformance.worker import wire
 
 Message = dict[str, Any]
 MAX_TEXT = 2_000
+PLAIN: tuple[Any, ...] = (bool, int, float, complex, str)
+"""What execnet carries; of a subclass, such as np.float64, it carries none."""
 
 
 class TargetUnavailable(Exception):
@@ -158,9 +160,9 @@ class Adapter:
             return packed
         if value is None:
             return None
-        for plain in (bool, int, float, complex, str):
+        for plain in PLAIN:
             if isinstance(value, plain):
-                return plain(value)  # execnet carries no subclass, such as np.float64
+                return plain(value)
         if isinstance(value, tuple) and (fields := named_fields(value)):
             named = {name: self.output(item) for name, item in zip(fields, value, strict=True)}
             return {wire.NAMED: (type(value).__name__, named)}
@@ -303,4 +305,5 @@ def cotangents(shapes: list[tuple[int, ...] | None]) -> list[np.ndarray[Any, Any
 def _short(text: str) -> str:
     """Keep what a person reads: MindSpore appends pages of C++ call stack after dashes."""
     text = re.split(r"\n-{20,}\n- C\+\+ Call Stack", text.strip(), maxsplit=1)[0].strip()
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + " …"
+    text = text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + " …"
+    return text.encode(errors="replace").decode()
