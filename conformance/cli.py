@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from conformance import __version__, commands
 from conformance.errors import ConformanceError
+from conformance.run.pool import DEFAULT_JOBS
 
 app = typer.Typer(
     name="conformance",
@@ -85,7 +85,7 @@ def run(
     ] = "",
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, help="Workers at a time.")
-    ] = os.cpu_count() or 2,
+    ] = DEFAULT_JOBS,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds one call may take.")] = 60.0,
     out: Annotated[Path, typer.Option("--out", "-o", help="The run file.")] = Path(
         "reports/run.sqlite"

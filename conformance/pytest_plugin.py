@@ -32,6 +32,7 @@ from conformance.judge.run import Verdicts, judge_runs
 from conformance.judge.verdict import Status
 from conformance.run import session as runs
 from conformance.run import target as targets
+from conformance.run.pool import DEFAULT_JOBS
 from conformance.run.select import Selection, item_id
 from conformance.run.store import RunFile
 
@@ -259,7 +260,7 @@ class Engine:
                 group,
                 file,
                 selection=self.selection,
-                jobs=1 if self.xdist else os.cpu_count() or 2,
+                jobs=1 if self.xdist else DEFAULT_JOBS,
                 timeout=self.config.getoption("conformance_timeout"),
                 needed=False,
             )

@@ -6,7 +6,6 @@ imports, so it is an upper bound: it contains planning, transport, storing, judg
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 import time
@@ -24,8 +23,6 @@ from conformance.run.outcome import Outcome
 from conformance.run.select import Selection
 from conformance.run.store import RunFile
 
-JOBS = os.cpu_count() or 2
-
 
 def main() -> None:
     """Run, judge and report the corpus once, timing each part."""
@@ -37,7 +34,13 @@ def main() -> None:
         targets = [target.parse(name) for name in target.DEFAULT_TARGETS]
         gaps = Gaps()
         session.execute(
-            corpus, targets, file, selection=Selection(), jobs=JOBS, timeout=60, observer=gaps
+            corpus,
+            targets,
+            file,
+            selection=Selection(),
+            jobs=pool.DEFAULT_JOBS,
+            timeout=60,
+            observer=gaps,
         )
         marks["execute"] = time.perf_counter()
         verdicts = judge_run(file, corpus=corpus, today=date.today())
@@ -48,7 +51,7 @@ def main() -> None:
         file.close()
     items = len(verdicts.judgement.judged)
     calls = f"{items} items, {len(outcomes)} distinct calls"
-    print(f"{len(corpus.documents)} operations, {calls}, {JOBS} jobs")
+    print(f"{len(corpus.documents)} operations, {calls}, {pool.DEFAULT_JOBS} jobs")
     for before, name in pairwise(marks):
         print(f"{name:>10}  {marks[name] - marks[before]:7.2f} s")
     print(f"{'total':>10}  {marks['report'] - marks['start']:7.2f} s")

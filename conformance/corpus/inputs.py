@@ -80,8 +80,10 @@ def _numbers(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    if not isinstance(value, str):
+    if isinstance(value, bool | int | float):
         return value
+    if not isinstance(value, str):
+        raise CaseError(f"{value!r} is not a number; write .nan for NaN")
     try:
         return complex(value.replace(" ", "")) if value.rstrip().endswith("j") else float(value)
     except ValueError:

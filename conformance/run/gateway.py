@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import signal
 import tempfile
+import threading
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ STDERR_LINES = 30
 _CHATTER = ("Extension modules:", '  File "<string>"')
 HUNG = "hung"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_SHIPPING = threading.Lock()
+"""execnet parses what it ships, and CPython 3.11's ast.parse fails now and then in two threads."""
 
 
 class WorkerUnavailable(Exception):
@@ -78,13 +81,14 @@ class Worker:
         self._gateway: Any = None
         try:
             self._gateway = execnet.makegateway(_spec(target))
-            self._channel = self._gateway.remote_exec(
-                bootstrap,
-                sources=_sources(target),
-                framework=target.framework,
-                device=target.device,
-                mode=target.mode,
-            )
+            with _SHIPPING:
+                self._channel = self._gateway.remote_exec(
+                    bootstrap,
+                    sources=_sources(target),
+                    framework=target.framework,
+                    device=target.device,
+                    mode=target.mode,
+                )
             self.folder = self._channel.receive(timeout=STARTUP_SECONDS)
             kind, said = self._channel.receive(timeout=STARTUP_SECONDS)
         except (OSError, EOFError, ChannelTimeout, execnet.HostNotFound) as error:
@@ -182,7 +186,9 @@ def _ended(code: int) -> str:
 
 
 def _spec(target: Target) -> str:
-    parts = [f"ssh={target.ssh}" if target.ssh else "popen", f"python={target.python}"]
+    # Else execnet may serve in a second thread, where frameworks cannot, say, handle signals.
+    model = "execmodel=main_thread_only"
+    parts = [f"ssh={target.ssh}" if target.ssh else "popen", f"python={target.python}", model]
     env = dict.fromkeys(_THREADS, "1") | dict(target.env)
     return "//".join(parts + [f"env:{name}={value}" for name, value in env.items()])
 

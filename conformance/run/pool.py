@@ -6,6 +6,7 @@ worker for it and drain it; a thread that finishes early joins the longest remai
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections import OrderedDict, deque
@@ -18,6 +19,9 @@ from conformance.corpus.pairs import Call
 from conformance.run.gateway import HUNG, Worker, WorkerDied, WorkerUnavailable
 from conformance.run.target import Target
 from conformance.worker.serve import TIMED_OUT_BANNER
+
+DEFAULT_JOBS = (os.cpu_count() or 1) + 1
+"""One more than cores: MindSpore sleeps three seconds over each error of a compiled graph."""
 
 WINDOW = 8
 GRACE_SECONDS = 10.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from conformance.errors import CallerError
 
@@ -58,6 +58,9 @@ class TargetConfig(BaseModel):
     env: dict[str, str] = {}
 
 
+_TABLES = TypeAdapter(dict[str, TargetConfig])
+
+
 def parse(name: str, configured: dict[str, TargetConfig] | None = None) -> Target:
     """Return the target called `name`: ``framework[@version][:device][:mode]``.
 
@@ -86,7 +89,10 @@ def parse(name: str, configured: dict[str, TargetConfig] | None = None) -> Targe
 
 
 def configured(path: Path | None = None) -> dict[str, TargetConfig]:
-    """Return the targets that `path` (default: conformance.toml here, if any) configures."""
+    """Return the targets that `path` (default: conformance.toml here, if any) configures.
+
+    Raises CallerError with the first mistake, as ``file: targets.NAME.KEY: what is wrong``.
+    """
     file = path or Path(CONFIG_FILE)
     if not file.is_file():
         if path is not None:
@@ -94,11 +100,16 @@ def configured(path: Path | None = None) -> dict[str, TargetConfig]:
         return {}
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8")).get("targets", {})
-        found = {name: TargetConfig.model_validate(table) for name, table in tables.items()}
-    except (ValueError, AttributeError) as error:  # TOML, UTF-8 and pydantic errors are ValueErrors
-        first = str(error).splitlines()
-        raise CallerError(f"{file}: {' '.join(first[:3])}") from None
-    for config in found.values():
+        found = _TABLES.validate_python(tables)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, ("targets", *first["loc"])))
+        raise CallerError(f"{file}: {where}: {first['msg']}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CallerError(f"{file}: {error}") from None
+    for name, config in found.items():
+        if _NAME.fullmatch(name) is None:
+            raise CallerError(f"{file}: targets.{name}: not the name of a target")
         if config.adapter is not None:
             config.adapter = (file.parent / config.adapter).resolve()
     return found

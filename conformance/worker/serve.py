@@ -11,6 +11,7 @@ also ends native code that never gives back the interpreter lock.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import importlib
 import os
 import platform
@@ -38,6 +39,7 @@ def serve(channel: Any, framework: str, device: str, mode: str) -> None:
     except Exception as error:
         channel.send(("unavailable", f"{type(error).__name__}: {error}"[:500]))
         return
+    gc.freeze()  # what the imports left is not garbage; looking through it costs every call
     channel.send(("hello", {**adapter.info(), **_host()}))
     for request in channel:
         channel.send((request[1], _answer(adapter, request)))

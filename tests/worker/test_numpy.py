@@ -39,9 +39,7 @@ def test_zero_dimensions_stay() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "complex64"])
-def test_the_reference_computes_in_that_dtype(
-    dtype: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_reference_computes_in_that_dtype(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
     def look(input: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -55,17 +53,28 @@ def test_the_reference_computes_in_that_dtype(
 
 
 def test_a_python_scalar_does_not_promote() -> None:
-    given = {"input": arr([1.5], "float16"), "other": arr(2.0, "float64", as_="scalar")}
+    given: dict[str, Any] = {
+        "input": arr([1.5], "float16"),
+        "other": arr(2.0, "float64", as_="scalar"),
+    }
     equal(run("elementwise.add", alpha=1, **given)["output"], [3.5], "float16")
 
 
 def test_module_state_is_returned_also_where_unchanged() -> None:
     x = arr([[[[1.0, 3.0]]]])
-    state = {
+    state: dict[str, Any] = {
         "weight": arr([1.0]), "bias": arr([0.0]),
         "running_mean": arr([0.0]), "running_var": arr([1.0]),
     }  # fmt: skip
-    reply = run("nn.batch_norm2d", tuple(state), input=x, num_features=1, training=True, momentum=0.5, **state)
+    reply = run(
+        "nn.batch_norm2d",
+        tuple(state),
+        input=x,
+        num_features=1,
+        training=True,
+        momentum=0.5,
+        **state,
+    )
     assert sorted(reply["state"]) == sorted(state)
     near(reply["output"], [[[[-1.0, 1.0]]]], rtol=1e-4)
     near(reply["state"]["running_mean"], [1.0])
@@ -74,7 +83,7 @@ def test_module_state_is_returned_also_where_unchanged() -> None:
 
 
 def test_mutation_is_reported_and_the_given_value_is_kept() -> None:
-    given = {"input": arr([1.0, 2.0]), "other": arr([3.0, 4.0])}
+    given: dict[str, Any] = {"input": arr([1.0, 2.0]), "other": arr([3.0, 4.0])}
     reply = run("elementwise.add_", alpha=1, **given)
     assert list(reply["mutated"]) == ["input"]
     equal(reply["mutated"]["input"], [4.0, 6.0], "float32")

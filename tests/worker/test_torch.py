@@ -91,9 +91,9 @@ def test_mutation(adapter: Adapter) -> None:
 def test_module_with_state(adapter: Adapter) -> None:
     """The mean of [1, 3] is 2, its unbiased variance 2; momentum 0.5 halves the way there."""
     state = {"weight": "w", "bias": "b", "running_mean": "m", "running_var": "v"}
-    one = step("torch.nn.BatchNorm2d", "x", form="module", state=state,
-               constructor={"num_features": "n", "momentum": "k"}, fixed={"eps": 0.0})  # fmt: skip
-    given = {"w": arr([2.0]), "b": arr([10.0]), "m": arr([4.0]), "v": arr([4.0])}
+    construction = {"constructor": {"num_features": "n", "momentum": "k"}, "fixed": {"eps": 1e-12}}
+    one = step("torch.nn.BatchNorm2d", "x", form="module", state=state, **construction)
+    given: dict[str, Any] = {"w": arr([2.0]), "b": arr([10.0]), "m": arr([4.0]), "v": arr([4.0])}
     x = arr([[[[1.0, 3.0]]]])
     trained = run(adapter, one, x=x, n=1, k=0.5, training=True, **given)
     near(trained["output"], [[[[8.0, 12.0]]]])
@@ -122,9 +122,7 @@ def test_a_module_takes_the_dtype_of_its_inputs(adapter: Adapter) -> None:
     ("state", "error", "words"),
     [({"wieght": "w"}, "LookupError", "wieght"), ({"weight": "w"}, "ValueError", "(1, 2), not")],
 )
-def test_state_that_does_not_fit(
-    adapter: Adapter, state: Message, error: str, words: str
-) -> None:
+def test_state_that_does_not_fit(adapter: Adapter, state: Message, error: str, words: str) -> None:
     one = step("torch.nn.Linear", "x", form="module", state=state,
                constructor={"in_features": "i", "out_features": "o"})  # fmt: skip
     call = message(one, i=2, o=1, x=arr([[3.0, 4.0]]), w=arr([[1.0, 2.0, 3.0]]))
@@ -170,13 +168,9 @@ def test_nothing_to_differentiate(adapter: Adapter) -> None:
 
 
 def test_a_gradient_that_fails_leaves_the_output(adapter: Adapter) -> None:
-    one = step("torch.nn.functional.binary_cross_entropy", "x", "t")
-    reply = run(adapter, one, x=arr([0.5]), t=arr([0.5]), gradients=["x", "t"])
-    near(reply["output"], np.log(2.0))
-    assert "gradients" in reply
-    failing = run(adapter, step("torch.nextafter", "x", "t"), x=arr([1.0], "float64"),
-                  t=arr([2.0], "float64"), gradients=["x"])  # fmt: skip
-    equal(failing["output"], [np.nextafter(1.0, 2.0)], "float64")
+    one = step("torch.special.gammainc", "a", "x")  # has no derivative by a
+    failing = run(adapter, one, a=arr([1.0]), x=arr([2.0]), gradients=["a"])
+    near(failing["output"], [1 - np.exp(-2.0)])
     assert failing["gradient_error"]["stage"] == "gradient"
     assert "gradients" not in failing
 
@@ -211,7 +205,7 @@ def test_random(adapter: Adapter) -> None:
 
 def test_random_module_trains_or_not(adapter: Adapter) -> None:
     one = step("torch.nn.Dropout", "x", form="module", constructor={"p": "p"})
-    given = {"kind": "random", "x": arr(np.ones(64)), "p": 0.5}
+    given: dict[str, Any] = {"kind": "random", "x": arr(np.ones(64)), "p": 0.5}
     draw = read(run(adapter, one, training=True, **given)["output"])[0]
     assert set(draw) == {0.0, 2.0}
     equal(run(adapter, one, **given)["output"][2], np.ones(64), "float32")
@@ -256,7 +250,7 @@ def test_what_is_no_dense_tensor_is_shown(adapter: Adapter, to: str) -> None:
 
 
 def test_given_forms(adapter: Adapter, torch: Any) -> None:
-    given = {form: adapter.value(arr([1.5, 2], as_=form))
+    given: dict[str, Any] = {form: adapter.value(arr([1.5, 2], as_=form))
              for form in ("tensor", "parameter", "ndarray", "list")}  # fmt: skip
     assert type(given["tensor"]) is torch.Tensor
     assert not given["tensor"].requires_grad
@@ -342,7 +336,7 @@ def test_a_device_that_is_there_is_tried(
 ) -> None:
     """is_available speaks of some device; the one asked for must hold a tensor."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    with pytest.raises(TargetUnavailable, match="^cuda:7: ") as caught:
+    with pytest.raises(TargetUnavailable, match=r"^cuda:7: ") as caught:
         torch_.ADAPTER("cuda7", "")
     assert "\n" not in str(caught.value)
 
