@@ -88,9 +88,9 @@ def _floating(
         findings.append(Finding(Kind.SPECIAL_VALUES, where, detail))
     finite = np.isfinite(wide) & np.isfinite(y)
     error = np.where(finite, np.abs(wide - y), 0)
-    ratios = error / unit
+    ratios = np.where(finite, error / unit, 0)
     ratio = float(ratios.max())
-    wrong = error > allowed
+    wrong = finite & ~(error <= allowed)
     if wrong.any():
         worst = np.unravel_index(int(np.argmax(np.where(wrong, ratios, -1))), out.shape)
         detail = _sentence(wrong, out, y, where, worst)
