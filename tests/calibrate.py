@@ -18,6 +18,7 @@ from conformance.judge.run import judge_run
 from conformance.run.store import RunFile
 
 BUDGET = 16.0
+COLUMNS = "median | 90 % | 99 % | largest within | above 16"
 
 
 def main(path: str) -> None:
@@ -25,9 +26,7 @@ def main(path: str) -> None:
     file = RunFile.open(Path(path))
     judged = judge_run(file, today=date.today()).judgement.judged
     for title, attribute in (("values", "ratio"), ("gradients", "gradient_ratio")):
-        print(
-            f"| {title}: class | target | items | median | 90 % | 99 % | largest within | above 16 |"
-        )
+        print(f"| {title}: class | target | items | {COLUMNS} |")
         print("|---|---|---|---|---|---|---|---|")
         for (name, target), ratios in sorted(groups(judged, attribute).items()):
             print(row(name, target, np.asarray(ratios)))

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from conformance.corpus.arrays import Input
 from conformance.corpus.inputs import Array, draw
-from conformance.corpus.schema import Accuracy, Case, Input, Operation, Pair, matches
+from conformance.corpus.model import matches
+from conformance.corpus.schema import Accuracy, Case, Operation, Pair
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from conformance.corpus.schema import MAX_ELEMENTS, Input
+from conformance.corpus.arrays import Input
+from conformance.corpus.model import MAX_ELEMENTS
 from conformance.errors import CaseError
 
 Array = np.ndarray[Any, Any]

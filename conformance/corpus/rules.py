@@ -11,9 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from conformance.corpus.apis import refused
+from conformance.corpus.arrays import Input
 from conformance.corpus.expand import ExpandedCase, expand
+from conformance.corpus.model import matches
 from conformance.corpus.pairs import plan
-from conformance.corpus.schema import Composite, Input, Operation, Pair, Side, matches
+from conformance.corpus.schema import Composite, Operation, Pair, Side
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CaseError
 from conformance.reference import registry

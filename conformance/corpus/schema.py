@@ -5,127 +5,16 @@ Field descriptions are what an editor shows, so they are written for the author 
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from conformance.corpus.arrays import Input
+from conformance.corpus.model import Api, CaseId, Model, Name, Prose, Scalar, Text
+from conformance.corpus.published import Document, Expect, Source
 from conformance.taxonomy import Dtype, Framework, Kind
 
 Form = Literal["function", "method", "property", "module", "optimizer", "schedule", "random"]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=80)]
-CaseId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
-Api = Annotated[
-    str,
-    StringConstraints(pattern=r"^(torch|mindspore)(\.[A-Za-z_][A-Za-z0-9_]*)+$", max_length=120),
-]
-Prose = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
-Scalar = None | bool | int | float | str
-Shape = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=16)]
-MAX_ELEMENTS = 4_000_000
-"""Elements an input may have.  Checked on the declared shape, before anything is allocated."""
-
-
-class Model(BaseModel):
-    """Closed and frozen: an unknown key is an error, not a wish."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=True)
-
-
-class Text(Model):
-    """The same statement in both languages of the report."""
-
-    en: Prose
-    zh: Prose
-
-
-class Integers(Model):
-    """Bounds and shape of ``numpy.random.RandomState.randint``; `high` is exclusive."""
-
-    low: int = 0
-    high: int | None = None
-    size: Shape
-
-
-class Filled(Model):
-    """A constant array."""
-
-    size: Shape
-    value: float | str
-
-
-GENERATORS = (
-    "value",
-    "rand",
-    "randn",
-    "randint",
-    "zeros",
-    "ones",
-    "full",
-    "arange",
-    "linspace",
-    "npy",
-)
-
-
-class Input(Model):
-    """One array: a literal `value` or one generator, with its dtype and the form it is passed in.
-
-    Random draws come from one legacy ``np.random.RandomState`` per case, in the order written.
-    """
-
-    value: Any = Field(None, description="Literal number or nested list; '1+2j' for complex.")
-    rand: Shape | None = Field(None, description="Uniform draws in [0, 1) of this shape.")
-    randn: Shape | None = Field(None, description="Standard normal draws of this shape.")
-    randint: Integers | None = None
-    zeros: Shape | None = None
-    ones: Shape | None = None
-    full: Filled | None = None
-    arange: int | None = Field(None, ge=0, le=MAX_ELEMENTS, description="0, 1, … n-1.")
-    linspace: tuple[float, float, int] | None = Field(None, description="[start, stop, number].")
-    npy: str | None = Field(None, description="A .npy file beside this case file.")
-    scale: float | None = Field(None, description="Multiply the draw by this, before the cast.")
-    shift: float | None = Field(None, description="Then add this.")
-    reshape: Shape | None = None
-    dtype: Dtype | None = Field(None, description="Wins over the dtype of the case.")
-    layout: Literal["contiguous", "transposed"] = Field(
-        "contiguous", description="'transposed': same values, last two axes strided in memory."
-    )
-    as_: Literal["tensor", "parameter", "ndarray", "list", "scalar"] = Field(
-        "tensor", alias="as", description="What the frameworks are given."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _literal(cls, data: Any) -> Any:
-        return data if isinstance(data, dict) else {"value": data}
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        given = [name for name in GENERATORS if name in self.model_fields_set]
-        if len(given) != 1:
-            raise ValueError(
-                f"give exactly one of {', '.join(GENERATORS)}; found {given or 'none'}"
-            )
-        if (count := self.elements()) > MAX_ELEMENTS:
-            raise ValueError(f"{count:,} elements; the limit is {MAX_ELEMENTS:,}")
-        return self
-
-    def elements(self) -> int:
-        """Return the number of elements this input declares (0 for literals and files)."""
-        if self.arange is not None:
-            return self.arange
-        if self.linspace is not None:
-            return self.linspace[2]
-        shape = self.rand or self.randn or self.zeros or self.ones
-        if self.randint is not None:
-            shape = self.randint.size
-        if self.full is not None:
-            shape = self.full.size
-        count = 1
-        for extent in shape or [0]:
-            count *= extent
-        return count
 
 
 class Parameter(Model):
@@ -250,36 +139,6 @@ def _side_id(side: Side | None) -> str:
     return side if isinstance(side, str) else "+".join(step.api for step in side.steps)
 
 
-class Source(Model):
-    """Where a claim was published."""
-
-    document: str = Field(description="Id of an entry of `documents`.")
-    example: int | None = Field(None, ge=1)
-
-
-Printed = str | list[Any]
-
-
-class Raises(Model):
-    """Exception type per framework; null where the call must return."""
-
-    torch: str | None = None
-    mindspore: str | None = None
-
-
-class Expect(Model):
-    """What was published: printed values (quoted, their digits are their tolerance), exceptions.
-
-    A list of printed values stands for an array; `outputs` names one output of several by number.
-    """
-
-    torch: Printed | None = None
-    mindspore: Printed | None = None
-    both: Printed | None = None
-    raises: Raises | None = None
-    output: int = Field(0, ge=0, description="Which output the printed values are of.")
-
-
 class Accuracy(Model):
     """An accuracy of its own, with the reason."""
 
@@ -345,45 +204,6 @@ class Case(Model):
         return {name: spec for name, spec in self.inputs.items() if isinstance(spec, Input)}
 
 
-class RowClaim(Model):
-    """One row of a published parameter table: what it says of this parameter."""
-
-    torch: str | None
-    mindspore: str | None
-    says: list[Kind] = Field(description="Kinds the row states; [] for 'same'.")
-    refuted: Text | None = Field(None, description="Why the installed releases say otherwise.")
-
-
-class SignatureClaim(Model):
-    """A signature as a page prints it."""
-
-    api: Api
-    prints: str = Field(description='Parameter list in Python syntax: "(input, weight=None)".')
-    refuted: Text | None = None
-
-
-class HeadingClaim(Model):
-    """A heading, and the API the text under it describes."""
-
-    names: Api
-    describes: Api
-    refuted: Text
-
-
-class Document(Model):
-    """A published page, and the claims it makes that are not numbers."""
-
-    id: CaseId
-    title: str
-    release: str | None = None
-    url: str | None = None
-    pair: str | None = Field(None, description="Pair whose parameters `rows` speaks of.")
-    signatures: list[SignatureClaim] = Field(default_factory=list)
-    rows: list[RowClaim] = Field(default_factory=list)
-    headings: list[HeadingClaim] = Field(default_factory=list)
-    note: Text | None = None
-
-
 class Operation(Model):
     """A case file: the mathematics an API performs, its pairs, and the cases that prove them."""
 
@@ -405,8 +225,3 @@ class Operation(Model):
         if (self.reference is None) == (self.no_reference is None):
             raise ValueError("give a reference, or say in no_reference why there is none")
         return self
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Tell whether `text` matches `pattern`, where only ``*`` is special."""
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None

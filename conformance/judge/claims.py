@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.corpus.schema import Printed
+from conformance.corpus.published import Printed
 from conformance.judge import structure
 from conformance.judge.item import Item
 from conformance.judge.verdict import Finding

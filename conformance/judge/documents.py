@@ -11,14 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.corpus.schema import (
-    Document,
-    HeadingClaim,
-    Operation,
-    RowClaim,
-    SignatureClaim,
-    Text,
-)
+from conformance.corpus.model import Text
+from conformance.corpus.published import Document, HeadingClaim, RowClaim, SignatureClaim
+from conformance.corpus.schema import Operation
 from conformance.judge.signature import (
     NOT_INTROSPECTABLE,
     Argument,

@@ -12,7 +12,8 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from conformance.corpus import yamlmarks
 from conformance.corpus.loader import read, schema_problems
-from conformance.corpus.schema import Model, Prose, Target, matches
+from conformance.corpus.model import Model, Prose, matches
+from conformance.corpus.schema import Target
 from conformance.errors import CorpusError
 from conformance.judge.declared import Seen, declared
 from conformance.judge.item import Item, covers, parts

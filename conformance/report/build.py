@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from conformance.corpus.schema import Operation, Pair, Side, Text
+from conformance.corpus.model import Text
+from conformance.corpus.schema import Operation, Pair, Side
 from conformance.judge import signature
 from conformance.report import build_case, views
 from conformance.report.anchors import Anchors

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.corpus.schema import Case, Difference, Document, Operation
+from conformance.corpus.published import Document
+from conformance.corpus.schema import Case, Difference, Operation
 from conformance.judge.verdict import Status
 from conformance.report import shown, views
 from conformance.report.anchors import Anchors

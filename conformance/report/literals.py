@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from conformance.corpus.arrays import GENERATORS, Input
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.inputs import Array, draw
-from conformance.corpus.schema import GENERATORS, Input
 
 LINE = 62
 """A call longer than this takes several lines, so that two programs fit side by side on a page."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from conformance.corpus.schema import Text
+from conformance.corpus.model import Text
 from conformance.judge.verdict import Finding, Status
 from conformance.taxonomy import Kind
 

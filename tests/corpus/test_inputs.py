@@ -9,8 +9,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from conformance.corpus.arrays import Input
 from conformance.corpus.inputs import Array, cast, draw, numpy_dtype
-from conformance.corpus.schema import Input
 from conformance.errors import CaseError
 from conformance.taxonomy import DTYPES
 

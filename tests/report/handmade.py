@@ -10,7 +10,7 @@ import numpy as np
 
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.loader import load_texts
-from conformance.corpus.schema import Text
+from conformance.corpus.model import Text
 from conformance.judge.claims import ClaimCheck
 from conformance.judge.documents import DocumentClaim
 from conformance.judge.item import Item

@@ -1,0 +1,104 @@
+"""The corpus itself on real PyTorch and real MindSpore: every case of it, executed and judged."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from conformance import commands
+from conformance.corpus.loader import load
+from conformance.judge.run import Verdicts, judge_run
+from conformance.judge.verdict import Status
+from conformance.report import formats
+from conformance.run import session, target
+from conformance.run.outcome import Crashed, TimedOut, Unavailable
+from conformance.run.pool import DEFAULT_JOBS
+from conformance.run.select import Selection
+from conformance.run.store import RunFile
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(1800)]
+SEEDS = {
+    "0.7142954", "0.71429545", "1.7053319", "0.34636116", "0.3464", "0.3463612", "0.7193",
+    "0.8167", "0.6559", "0.6855",
+}  # fmt: skip
+SIGMOIDS = "0.3992 0.2232 0.6435 0.3800 0.3044 0.3241 0.6281 0.4689 0.3834"
+TERMS = "0.5095 1.4997 0.4408 0.4780 0.3630 1.1267 0.4651 0.6328 0.9587"
+NO_CPU_KERNEL = {("torch.Tensor.bernoulli=mindspore.Tensor.bernoulli", "mindspore")}
+"""Besides mindspore.mint, most of which has none."""
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Verdicts:
+    corpus = load([Path("cases")])
+    path = tmp_path_factory.mktemp("run") / "run.sqlite"
+    file = RunFile.create(path)
+    targets = [target.parse(name) for name in target.DEFAULT_TARGETS]
+    session.execute(corpus, targets, file, selection=Selection(), jobs=DEFAULT_JOBS, timeout=120)
+    file.close()
+    reopened = RunFile.open(path)
+    judged = judge_run(reopened, today=date.today())
+    reopened.close()
+    return judged
+
+
+def test_nothing_differs_that_is_not_declared(verdicts: Verdicts) -> None:
+    differing = [
+        f"{j.item.case.id} {j.item.pair.id} {j.item.target}: {j.verdict.findings}"
+        for j in verdicts.judgement.judged
+        if j.verdict.status is Status.DIFFERS
+    ]
+    assert not differing
+    assert not verdicts.judgement.problems
+    assert commands.exit_code(verdicts) == 0
+
+
+def test_every_target_started_and_every_item_ran(verdicts: Verdicts) -> None:
+    assert all("unavailable" not in info for info in verdicts.targets.values())
+    silent = [
+        (j.item.case.id, j.item.target, j.outcome.reason)
+        for j in verdicts.judgement.judged
+        if isinstance(j.outcome, Unavailable)
+        and not j.outcome.reason.startswith(("no oracle", "no API of"))
+    ]
+    assert not silent
+    assert not [j for j in verdicts.judgement.judged if isinstance(j.outcome, Crashed | TimedOut)]
+
+
+def test_every_pair_was_compared_on_both_frameworks_or_says_why(verdicts: Verdicts) -> None:
+    compared: dict[tuple[str, str], set[str]] = {}
+    reasons: dict[tuple[str, str], set[str]] = {}
+    for one in verdicts.judgement.judged:
+        key = (one.item.pair.id, one.item.framework)
+        done = one.verdict.status is not Status.NOT_COMPARABLE
+        compared.setdefault(key, set())
+        (compared if done else reasons).setdefault(key, set()).add(one.verdict.why)
+    never = {key for key, found in compared.items() if not found and key[1] != "numpy"}
+    assert all(all(reasons[key]) for key in never), never
+    mint = {key for key in never if "mindspore.mint." in key[0]}
+    one_sided = {key for key in never if key[0].startswith("none=") or key[0].endswith("=none")}
+    assert never == mint | one_sided | NO_CPU_KERNEL
+
+
+def test_every_number_of_the_seeds_is_checked(verdicts: Verdicts) -> None:
+    """The printed digits of the five documents, as claims that execution upholds or refutes."""
+    printed = {check.printed for j in verdicts.judgement.judged for check in j.claims}
+    everything = " ".join(printed)
+    assert {number for number in SEEDS if number not in everything} == set()
+    assert [number for number in f"{SIGMOIDS} {TERMS}".split() if number not in everything] == []
+
+
+def test_slips_of_the_seeds_are_shown(verdicts: Verdicts) -> None:
+    slips = [c for j in verdicts.judgement.judged for c in j.claims if c.slip]
+    assert slips
+    assert not any(check.holds for check in slips)
+    refuted = [c for claims in verdicts.claims.values() for c in claims if c.holds is False]
+    assert any("mindspore.nn.BCELoss" in c.published for c in refuted)
+
+
+def test_pages_are_written_for_every_operation(verdicts: Verdicts, tmp_path: Path) -> None:
+    formats.render(verdicts, tmp_path, formats=list(formats.FORMATS))
+    for language in ("en", "zh"):
+        pages = {p.stem for p in (tmp_path / language).glob("*.html")}
+        assert pages == {*verdicts.claims, "index"}
