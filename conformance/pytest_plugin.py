@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from conformance.corpus.expand import ExpandedCase, expand
-from conformance.corpus.loader import KNOWN_FILE, Corpus, load, read
+from conformance.corpus.loader import KNOWN_FILE, Corpus, Document, load, read
 from conformance.corpus.schema import Pair
 from conformance.errors import ConformanceError
 from conformance.judge import known
@@ -32,6 +32,7 @@ from conformance.judge.run import Verdicts, judge_runs
 from conformance.judge.verdict import Status
 from conformance.run import session as runs
 from conformance.run import target as targets
+from conformance.run.outcome import Unavailable
 from conformance.run.pool import DEFAULT_JOBS
 from conformance.run.select import Selection, item_id
 from conformance.run.store import RunFile
@@ -145,10 +146,23 @@ class CaseItem(pytest.Item):
         self.user_properties.append(("verdict", verdict.status.value))
         if verdict.ratio is not None:
             self.user_properties.append(("roundoffs", f"{verdict.ratio:.3g}"))
+        self._must_have_run(judged)
         if verdict.status is Status.NOT_COMPARABLE:
             pytest.skip(f"not comparable: {verdict.why}")
         if verdict.status in (Status.DIFFERS, Status.KNOWN):
             raise ConformanceFailure(judged)
+
+    def _must_have_run(self, judged: Judged) -> None:
+        """Fail what the harness is to blame for: nothing that should have run is skipped."""
+        verdicts = self.config.stash[_ENGINE].verdicts
+        about_it = [p for p in verdicts.judgement.problems if p.startswith(f"{self.case.id}: ")]
+        if verdicts.executed == 0:
+            reasons = [str(info["unavailable"]) for info in verdicts.targets.values()]
+            pytest.fail(f"no framework could be started: {'; '.join(reasons)}", pytrace=False)
+        if isinstance(judged.outcome, Unavailable) and not verdicts.finished:
+            pytest.fail(f"it never ran: {judged.verdict.why}", pytrace=False)
+        if about_it:
+            pytest.fail("\n".join(about_it), pytrace=False)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Say what differs, without the traceback of this file."""
@@ -202,10 +216,13 @@ class Engine:
         self.targets = [
             targets.parse(n, configured) for n in dict.fromkeys(i.target for i in items)
         ]
-        documents = {}
+        documents: dict[str, Document] = {}
         for item in items:
             assert isinstance(item.parent, CaseFile)
-            documents.update(item.parent.corpus.documents)
+            for name, document in item.parent.corpus.documents.items():
+                if documents.setdefault(name, document).path != document.path:
+                    first = documents[name].path
+                    raise pytest.UsageError(f"{document.path}: {name!r} is already in {first}")
         self.corpus = Corpus(documents)
         self.selection = Exactly(frozenset(item_id(i.case.id, i.pair.id, i.target) for i in items))
 

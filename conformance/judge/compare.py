@@ -165,8 +165,7 @@ def _projected(got: Array, should: Derivative, rules: Rules) -> Comparison:
     if should.probes is not None:
         out, magnitude = should.probes.project(out), should.probes.total(magnitude)
     kept = ~np.isnan(expected.y)
-    if should.singular:
-        kept &= np.isfinite(out)
+    kept &= np.isfinite(out) | ~np.asarray(should.singular)
     if not kept.any():
         return Comparison([])
     y = np.where(kept, expected.y, 0)

@@ -43,6 +43,9 @@ def examine(
             return _found(Kind.CRASH, f"the interpreter died: {ended}; {outcome.stderr[-300:]}"), []
         case TimedOut():
             return _found(Kind.HANG, f"the call did not end within {outcome.limit:g} s"), []
+        case Raised(stage="resolve" | "assign"):
+            detail = f"the call could not be made: {_raises(outcome)}"
+            return _found(Kind.EXCEPTION, detail, contradicts=True), []
     if item.framework == "numpy":
         return _numpy(item, outcome, expectation, peer), []
     if item.case.raises:
@@ -135,7 +138,7 @@ def _expected_to_raise(
 
 
 def _unexpected(outcome: Outcome, claimed: str | None, detail: str) -> Examined:
-    if isinstance(outcome, Unsupported) and claimed is None:
+    if isinstance(outcome, Unsupported) and (claimed is None or outcome.reason == "device"):
         return _found(unsupported_kind(outcome), _raises(outcome))
     return _found(Kind.EXCEPTION, detail, contradicts=True)
 
@@ -185,7 +188,8 @@ def _claimed(item: Item, framework: str) -> str | None:
 def _does(outcome: Outcome, exception: str | None) -> bool:
     if exception is None:
         return isinstance(outcome, Returned)
-    return isinstance(outcome, Raised) and exception in outcome.types
+    no_kernel = isinstance(outcome, Unsupported) and outcome.reason == "device"
+    return isinstance(outcome, Raised) and not no_kernel and exception in outcome.types
 
 
 def _behaviour(outcome: Outcome) -> str:

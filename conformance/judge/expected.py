@@ -77,7 +77,8 @@ class Derivative:
 
     `sensitivity` is its change under a roundoff of the inputs.  A `numeric` one is NaN where the
     function is not smooth: nothing is compared there, and `uncompared` counts these elements.
-    `singular` says that some output is not finite, so neither need the gradient be.
+    `singular` says along which probes an output moves that is not finite: there the gradient need
+    not be finite either.
     """
 
     expected: Expected
@@ -85,4 +86,4 @@ class Derivative:
     probes: Probes | None = None
     numeric: bool = False
     uncompared: int = 0
-    singular: bool = False
+    singular: Array | bool = False

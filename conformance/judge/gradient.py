@@ -45,12 +45,41 @@ def differentiate(
     stencil = _Stencil(lambda v: weighted(v)[finite], base[finite], values)
     stencil.shift(arrays, rounds)
     return {
-        name: _derivative(stencil, name, arrays[name].dtype.name, not finite.all())
+        name: _derivative(
+            stencil, name, arrays[name].dtype.name, _reached(weighted, values, arrays, name, finite)
+        )
         for name in names
     }
 
 
-def _derivative(stencil: _Stencil, name: str, dtype: str, singular: bool) -> Derivative:
+def _reached(
+    weighted: Weighted, values: Values, arrays: Mapping[str, Array], name: str, finite: Array
+) -> Array | bool:
+    """Tell along which probes of `name` an output moves that is not finite.
+
+    Asked where every input is finite, so that what depends on what can be seen.
+    """
+    if finite.all():
+        return False
+    clean = dict(values)
+    for n, array in arrays.items():
+        if inexact(array):
+            v = values[n]
+            clean[n] = np.where(np.isfinite(v), v, v.dtype.type(0.5))
+    plan = Probes.of(clean[name])
+    try:
+        base = weighted(clean)
+        reached = []
+        for k in range(plan.count):
+            moved = weighted({**clean, name: clean[name] + plan.direction(k) / 64})
+            reached.append(np.any((moved != base)[~finite]))
+    except Exception:  # the reference refuses these inputs: nothing is known, so nothing is asked
+        return True
+    found = np.asarray(reached, dtype=bool)
+    return found.reshape(clean[name].shape) if plan.single else found
+
+
+def _derivative(stencil: _Stencil, name: str, dtype: str, singular: Array | bool) -> Derivative:
     x = stencil.values[name]
     plan = Probes.of(x)
     y, error, spread = (np.full(plan.count, fill, x.dtype) for fill in (np.nan, 0, 0))

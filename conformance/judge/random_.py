@@ -35,8 +35,8 @@ def examine(outcome: Returned, law: Distribution, dtype: str) -> Examined:
         return Examined(why="the target gave no draws")
     seen = Examined(compared=True)
     first, again, following = draws
-    if first.dtype.name != dtype:
-        detail = f"dtype is {first.dtype.name}, but should be {dtype}"
+    if other := {d.dtype.name for d in draws} - {dtype}:
+        detail = f"dtype is {other.pop()}, but should be {dtype}"
         seen.findings.append(Finding(Kind.RETURN_DTYPE, "output", detail))
     if wrong := {d.shape for d in draws} - {law.shape}:
         detail = f"shape is {wrong.pop()}, but should be {law.shape}"

@@ -168,9 +168,13 @@ def _state(seen: Examined, item: Item, outcome: Returned, standard: Standard) ->
             seen.findings.append(Finding(Kind.MUTATION, expected.where, detail))
     for name, got in outcome.state.items():
         before = item.case.arrays.get(name)
-        if name in standard.state or got is None or before is None:
+        if name in standard.state or before is None:
             continue
-        if not _same(got, before):
+        if got is None:
+            if not item.lacks(name):
+                detail = "is not there after the call, but should be"
+                seen.findings.append(Finding(Kind.MUTATION, f"state {name}", detail))
+        elif not _same(got, before):
             seen.findings.append(_changed(f"state {name}", got, before))
 
 

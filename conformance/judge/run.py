@@ -119,7 +119,8 @@ def _items(
         if key not in pairs:
             pairs[key] = next(p for p in case.operation.pairs if p.id == planned.pair)
         found = outcomes.get((planned.target, planned.call))
-        reason = targets[planned.target].get("unavailable", NEVER_RAN)
+        lost = (run.manifest.get("lost") or {}).get(planned.target)
+        reason = targets[planned.target].get("unavailable", lost or NEVER_RAN)
         yield (
             Item(case, pairs[key], planned.target),
             found or Unavailable(reason=_why(planned, case, reason)),
@@ -154,6 +155,9 @@ def _signature_lines(
         for pair in operation.pairs:
             if any(pair.side(f) is not None and f not in there for f in FRAMEWORKS):
                 continue
+            for api in (pair.torch, pair.mindspore):
+                if isinstance(api, str) and api not in messages:
+                    yield f"{operation.operation}: {pair.id}: nobody described {api}"
             torch = signature.signature_of(pair.torch, messages)
             mindspore = signature.signature_of(pair.mindspore, messages)
             rows = signature.compare(operation, pair, torch, mindspore)

@@ -98,6 +98,10 @@ def summary(verdicts: Verdicts, out: Path, started: float | None = None) -> None
         if "unavailable" in info:
             why = escape(info["unavailable"])
             screen.print(f"[magenta]not run[/]  {escape(name)}: {why}", soft_wrap=True)
+    for name, reason in (verdicts.manifest.get("lost") or {}).items():
+        screen.print(f"[bold red]lost[/]  {escape(name)}: {escape(reason)}", soft_wrap=True)
+    if not verdicts.finished:
+        screen.print("[bold red]not finished[/]  outcomes are missing; --resume goes on")
     differing = [j for j in verdicts.judgement.judged if j.verdict.status is Status.DIFFERS]
     for judged in differing[:SHOWN_DIFFERENCES]:
         screen.print(_line(judged), soft_wrap=True)

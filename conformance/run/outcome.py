@@ -52,7 +52,8 @@ class Raised(Outcome):
     types: tuple[str, ...] = ()
     message: str = ""
     stage: str = "call"
-    """``construct``, ``call`` or ``gradient``."""
+    """``construct``, ``call`` or ``gradient``; ``resolve`` (no such API) or ``assign`` (no such
+    state) when the call could not even be made."""
 
     @property
     def exception(self) -> str:

@@ -66,6 +66,14 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """A target that had started died and could not be started again: calls are missing."""
+
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Described:
     """Signatures of the APIs a target was asked about."""
 
@@ -80,7 +88,7 @@ class Broken:
     error: BaseException
 
 
-Event = Queued | Done | Started | Refused | Described | Broken
+Event = Queued | Done | Started | Refused | Lost | Described | Broken
 
 
 @dataclass
@@ -139,13 +147,14 @@ class _Pool:
     def work(self) -> None:
         """Drain lane after lane until none is worth joining.  The body of each thread."""
         try:
-            while (lane := self.choose()) is not None:
-                self.drain(lane)
+            while (choice := self.choose()) is not None:
+                self.drain(*choice)
         except BaseException as error:
             self.stop.set()
             self.events.put(Broken(error))
 
-    def choose(self) -> Lane | None:
+    def choose(self) -> tuple[Lane, bool] | None:
+        """Return the lane to work on, and whether this is its first worker."""
         with self.choosing:
             waiting = [
                 lane
@@ -158,9 +167,10 @@ class _Pool:
                 return None
             lane = max(fresh or busy, key=Lane.seconds)
             lane.workers += 1
-            return lane
+            return lane, lane.workers == 1
 
-    def drain(self, lane: Lane) -> None:
+    def drain(self, lane: Lane, first: bool) -> None:
+        """Start a worker for `lane` and let it work; the first one also describes signatures."""
         try:
             worker = Worker(lane.target)
         except WorkerUnavailable as error:
@@ -171,13 +181,13 @@ class _Pool:
         if lane.expects_death:
             self.prepare(lane)
         try:
-            if lane.apis and lane.workers == 1:
+            if lane.apis and first:
                 worker = self.describe(lane, worker)
             while lane.calls and not self.stop.is_set():
                 worker = self.stream(lane, worker)
         except WorkerUnavailable as error:
             lane.refused = True
-            self.events.put(Refused(lane.target.name, f"could not be restarted: {error}"))
+            self.events.put(Lost(lane.target.name, f"could not be restarted: {error}"))
         else:
             worker.close()
 
@@ -213,25 +223,25 @@ class _Pool:
 
     def one_by_one(self, lane: Lane, suspects: list[Call], how: Message) -> Worker:
         """Run each call that was in flight alone: what kills its worker alone is guilty."""
-        worker = self.replacement(lane)
         guilty = False
         replies: dict[str, Message] = {}
-        for call in suspects:
-            try:
-                worker.send(("run", call.id, call.message, self.timeout))
-                replies[call.id] = worker.receive(self.timeout + GRACE_SECONDS)[1]
-            except WorkerDied:
-                guilty = True
-                replies[call.id] = _death(worker, self.timeout)
-                worker = self.replacement(lane)
-        if not guilty and suspects:
-            said = how.get("signal") or f"no answer in {self.timeout:g} s"
-            first = replies[suspects[0].id]
-            first["note"] = (
-                f"its worker died once ({said}) with this call in flight, not when alone"
-            )
-        for call in suspects:
-            self.events.put(Done(lane.target.name, call.id, replies[call.id]))
+        try:
+            worker = self.replacement(lane)
+            for call in suspects:
+                try:
+                    worker.send(("run", call.id, call.message, self.timeout))
+                    replies[call.id] = worker.receive(self.timeout + GRACE_SECONDS)[1]
+                except WorkerDied:
+                    guilty = True
+                    replies[call.id] = _death(worker, self.timeout)
+                    worker = self.replacement(lane)
+            if not guilty and suspects:
+                said = how.get("signal") or f"no answer in {self.timeout:g} s"
+                note = f"its worker died once ({said}) with this call in flight, not when alone"
+                replies[suspects[0].id]["note"] = note
+        finally:  # also when no worker can be had any more: what was learnt stays
+            for name, reply in replies.items():
+                self.events.put(Done(lane.target.name, name, reply))
         return worker
 
     def replacement(self, lane: Lane) -> Worker:

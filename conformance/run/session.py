@@ -27,6 +27,8 @@ from conformance.taxonomy import Kind
 BATCH = 64
 BATCH_SECONDS = 0.5
 DEADLY = (Kind.CRASH, Kind.HANG)
+IDENTITY = ("version", "build", "device", "mode", "python", "numpy")
+"""What must not change of a target in the middle of a run."""
 
 
 @dataclass
@@ -110,6 +112,8 @@ def execute(
 ) -> None:
     """Execute what `run` does not hold yet and store it.
 
+    The run is finished when nothing is missing: every target that started was there to the end.
+
     Raises HarnessError when nothing is selected, or when no framework's target starts although one
     is `needed`.
     """
@@ -131,13 +135,12 @@ def execute(
     ]
     lanes = [lane for lane in lanes if lane.calls or lane.apis]
     start = time.perf_counter()
-    _collect(run, pool.execute(lanes, jobs=jobs, timeout=timeout), observer)
+    lost = _collect(run, pool.execute(lanes, jobs=jobs, timeout=timeout), observer)
     started = [name for name, info in run.targets().items() if "unavailable" not in info]
     wanted = [t.name for t in targets if t.framework != "numpy"]
-    run.note(
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(time.perf_counter() - start, 3),
-    )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    run.note(finished=None if lost else now, lost=lost)
+    run.note(seconds=round(time.perf_counter() - start, 3))
     if needed and wanted and not set(wanted) & set(started):
         reasons = "; ".join(f"{n}: {run.targets()[n]['unavailable']}" for n in wanted)
         raise HarnessError(f"no framework could be started ({reasons})")
@@ -174,7 +177,9 @@ def _prepare(
     run.note(finished=None)
 
 
-def _collect(run: RunFile, events: Iterator[pool.Event], observer: Observer) -> None:
+def _collect(run: RunFile, events: Iterator[pool.Event], observer: Observer) -> dict[str, str]:
+    """Store what happens; return the targets that were lost on the way, and why."""
+    lost: dict[str, str] = {}
     batch: list[tuple[str, str, dict[str, Any]]] = []
     written = time.monotonic()
     try:
@@ -183,7 +188,10 @@ def _collect(run: RunFile, events: Iterator[pool.Event], observer: Observer) -> 
                 case pool.Done():
                     batch.append((event.target, event.call, event.message))
                 case pool.Started():
+                    _same_target(run, event)
                     run.target(event.target, event.info)
+                case pool.Lost():
+                    lost[event.target] = event.reason
                 case pool.Refused():
                     run.target(event.target, {"unavailable": event.reason})
                 case pool.Described():
@@ -194,3 +202,15 @@ def _collect(run: RunFile, events: Iterator[pool.Event], observer: Observer) -> 
             observer(event)
     finally:
         run.add(batch)
+    return lost
+
+
+def _same_target(run: RunFile, event: pool.Started) -> None:
+    """Refuse to mix the outcomes of two versions of a framework in one run."""
+    before = run.targets().get(event.target, {})
+    for key in IDENTITY:
+        if "unavailable" not in before and before.get(key) != event.info.get(key):
+            raise HarnessError(
+                f"{run.path}: {event.target} had {key} {before.get(key)}, and now has "
+                f"{event.info.get(key)}; run without --resume to start over"
+            )

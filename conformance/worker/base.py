@@ -106,6 +106,7 @@ class Adapter:
 
     def resolve(self, api: str) -> Any:
         """Return the object `api` names.  Raises AttributeError, also for what is not public."""
+        before, self.stage = self.stage, "resolve"
         steps = api.split(".")
         if steps[0] != self.root or any(step.startswith("_") for step in steps):
             raise AttributeError(f"{api} is not a public name of {self.root}")
@@ -123,6 +124,7 @@ class Adapter:
         owner = getattr(found, "__module__", None) or self.root
         if isinstance(found, types.ModuleType) or owner.split(".")[0] != self.root:
             raise AttributeError(f"{api} is not a {self.root} operation")
+        self.stage = before
         return found
 
     def value(self, value: Any) -> Any:
@@ -177,8 +179,10 @@ class Adapter:
         for reseed in (True, True, False):
             if reseed:
                 self.seed(message["seed"])
-            draws.append(self.output(self.forward(message, self.inputs(message))))
-        return {"outcome": "returned", "output": tuple(draws)}
+            values = self.inputs(message)
+            draws.append(self.output(self.forward(message, values)))
+        changed = self.mutated(message, values)
+        return {"outcome": "returned", "output": tuple(draws), "mutated": changed}
 
     def inputs(self, message: Message) -> dict[str, Any]:
         """Return all values of `message` as the framework's own objects, by canonical name."""
@@ -216,6 +220,7 @@ class Adapter:
             return api
         self.stage = "construct"
         module = api(**self.constructor(step, values))
+        self.stage = "assign"
         self.assign(module, {name: values[c] for name, c in step["state"].items()}, values)
         self.set_training(module, train)
         self.stage = "call"

@@ -127,7 +127,7 @@ def test_state_that_does_not_fit(adapter: Adapter, state: Message, error: str, w
                constructor={"in_features": "i", "out_features": "o"})  # fmt: skip
     call = message(one, i=2, o=1, x=arr([[3.0, 4.0]]), w=arr([[1.0, 2.0, 3.0]]))
     reply = adapter.execute(call)
-    assert (reply["outcome"], reply["stage"]) == ("raised", "construct")
+    assert (reply["outcome"], reply["stage"]) == ("raised", "assign")
     assert error in reply["types"]
     assert words in reply["message"]
 
