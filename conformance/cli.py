@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +31,8 @@ renders the difference pages people write by hand.
     conformance report reports/run.sqlite  # write reports/index.html
 
 **Exit codes**: 0 all conform, or differ as declared or known; 1 unexpected differences or stale
-declarations; 2 your mistake (a case file, an option); 3 the harness could not do its job.
+declarations; 2 your mistake (a case file, an option); 3 the harness could not do its job: nothing
+ran, a target named with -t did not start, the run was interrupted.
 """,
 )
 
@@ -183,9 +185,12 @@ def entry() -> None:
     except ConformanceError as error:
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; `--resume` goes on from here", err=True)
-        sys.exit(130)
+    except sqlite3.Error as error:
+        typer.echo(f"run file: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        typer.echo(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

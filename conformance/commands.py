@@ -12,7 +12,7 @@ import typer
 from conformance.corpus import loader
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.schema import Operation
-from conformance.errors import CallerError, ConformanceError
+from conformance.errors import CallerError, ConformanceError, HarnessError
 from conformance.judge import known as known_differences
 from conformance.judge.run import Verdicts, judge_run, judge_runs
 from conformance.report import code, formats
@@ -64,9 +64,10 @@ def run(
     ]
     corpus = loader.load(paths)
     known_text = _known_text(_known_file(paths, known))
-    file = RunFile.open(out) if resume and out.exists() else RunFile.create(out)
+    made = session.make_plan(corpus, chosen, selection)
+    file = _run_file(out, resume)
     try:
-        file.note(known=known_text)
+        file.note(known=known_text, required=bool(targets))
         with show_on.Progress() as progress:
             session.execute(
                 corpus,
@@ -75,18 +76,41 @@ def run(
                 selection=selection,
                 jobs=jobs,
                 timeout=timeout,
+                made=made,
                 observer=progress,
             )
         verdicts = judge_run(file, corpus=corpus, today=date.today())
+    except KeyboardInterrupt:
+        raise HarnessError(
+            f"interrupted; the same command with --resume goes on in {out}"
+        ) from None
     finally:
         file.close()
     show_on.summary(verdicts, out)
     raise typer.Exit(exit_code(verdicts))
 
 
+def _run_file(out: Path, resume: bool) -> RunFile:
+    """Return the run file to write: never in the place of something that is none."""
+    if out.exists():
+        existing = RunFile.open(out)
+        if resume:
+            return existing
+        existing.close()
+    return RunFile.create(out)
+
+
 def exit_code(verdicts: Verdicts) -> int:
-    """Return 1 for unexpected differences or problems, 3 when nothing was executed, else 0."""
-    if verdicts.executed == 0 or not verdicts.finished:
+    """Return 1 for unexpected differences or problems, 3 when something did not run, else 0.
+
+    A target that was named must run; of the default ones, one framework may be missing.
+    """
+    missing = any("unavailable" in info for info in verdicts.targets.values())
+    if (
+        verdicts.executed == 0
+        or not verdicts.finished
+        or (missing and verdicts.manifest["required"])
+    ):
         return 3
     return 1 if verdicts.unexpected or verdicts.judgement.problems else 0
 
@@ -108,6 +132,8 @@ def report(
     finally:
         for file in files:
             file.close()
+    if not verdicts.finished:
+        typer.echo("this run did not finish; what never ran is counted as not comparable", err=True)
     for written in formats.render(verdicts, out, formats=formats_, languages=languages):
         typer.echo(f"wrote {written}")
 
@@ -132,6 +158,8 @@ def targets(names: Sequence[str] | None, config: Path | None) -> None:
 
 def show(wanted: str, paths: Sequence[Path], frameworks: Sequence[str], *, gradients: bool) -> None:
     """Print code for every case whose id is `wanted`, or that it is the stem of."""
+    if unknown := set(frameworks) - {"numpy", "torch", "mindspore"}:
+        raise CallerError(f"--target {', '.join(unknown)}: choose from numpy, torch, mindspore")
     corpus = loader.load(paths)
     found = [c for c in corpus.cases() if wanted in (c.id, c.id.split("[")[0])]
     if not found:
@@ -171,4 +199,6 @@ def _known_file(paths: Sequence[Path], known: Path | None) -> Path | None:
 
 
 def _known_text(path: Path | None) -> list[str]:
+    if path is not None and not path.is_file():
+        raise CallerError(f"{path}: no such file")
     return [] if path is None else [str(path), loader.read(path)]

@@ -121,7 +121,7 @@ class CaseFile(pytest.File):
                 for name in names:
                     local = case.id.split("/", 1)[1]
                     yield CaseItem.from_parent(
-                        self, name=f"{local}-{pair.id}-{name}", case=case, pair=pair, target=name
+                        self, name=f"{pair.id}-{name}-{local}", case=case, pair=pair, target=name
                     )
         yield DeclarationsItem.from_parent(self, name="declarations")
 

@@ -64,6 +64,7 @@ def test_a_bad_case_file_is_2_with_every_error(project: Project) -> None:
         (("run", "-k", "a and and"), "a word is missing"),
         (("run", "--known", "none.yaml"), "none.yaml: no such file"),
         (("run", "--config", "none.toml"), "none.toml: no such file"),
+        (("show", "absolute/some", "-t", "tf"), "choose from numpy, torch, mindspore"),
         (("show", "absolute/sme"), "did you mean absolute/some"),
         (("report", "cases/absolute.yaml", "--format", "docx"), "docx"),
     ],
@@ -82,11 +83,22 @@ def test_the_callers_mistake_is_one_line_and_2(
 
 def test_one_framework_missing_runs_the_other_and_says_so(project: Project) -> None:
     project.use("right", "absent")
-    code, out, _ = project.run("run", *TARGETS)
+    config = (project.folder / "conformance.toml").read_text(encoding="utf-8")
+    absent = config.split("[targets.mindspore]")[1]
+    project.write("conformance.toml", config + f'[targets."mindspore:cpu:graph"]{absent}')
+    code, out, _ = project.run("run")
     assert code == 0
     assert "not run  mindspore: the fake framework is not installed" in out
+    assert "0 unexpected differences, 0 problems, 2 targets not run" in out
     row = next(line.split() for line in out.splitlines() if line.startswith("mindspore"))
     assert row[1:7] == ["0", "0", "0", "0", "3", "3"]
+
+
+def test_a_target_that_was_named_must_run(project: Project) -> None:
+    project.use("right", "absent")
+    code, out, _ = project.run("run", *TARGETS)
+    assert code == 3
+    assert "1 targets not run" in out
 
 
 def test_no_framework_is_3(project: Project) -> None:
@@ -172,7 +184,9 @@ def test_killed_run_resumes_to_the_same_verdicts(project: Project) -> None:
     process.communicate()
     killed = RunFile.open(project.folder / "killed.sqlite")
     before = killed.executed()
-    assert not killed.finished
+    finished = killed.finished
+    killed.close()
+    assert not finished
     assert 10 <= len(before) < 120
     code, _, err = project.run("report", "killed.sqlite", "--format", "json", "--out", "half")
     assert code == 0, err
@@ -199,11 +213,63 @@ def test_resume_refuses_another_run(project: Project) -> None:
     assert "cannot resume" in err
 
 
-def test_report_of_something_else_is_3(project: Project) -> None:
-    code, _, err = project.run("report", "cases/absolute.yaml")
+def test_a_file_that_is_no_run_file_is_2_and_left_alone(project: Project) -> None:
+    for command in (["report", "cases/absolute.yaml"], ["run", "-o", "cases/absolute.yaml"]):
+        code, _, err = project.run(*command)
+        assert code == 2
+        assert "not a run file" in err
+    assert (project.folder / "cases/absolute.yaml").read_text(encoding="utf-8") == CASES
+    assert project.run("report", "nothing.sqlite")[0] == 2
+
+
+def test_a_run_that_selects_nothing_keeps_the_last_one(project: Project) -> None:
+    assert project.run("run", *TARGETS)[0] == 0
+    before = (project.folder / "reports/run.sqlite").read_bytes()
+    assert project.run("run", *TARGETS, "-k", "nothing-like-this")[0] == 3
+    assert (project.folder / "reports/run.sqlite").read_bytes() == before
+
+
+def test_files_that_cannot_be_written_are_2(project: Project) -> None:
+    project.write("plain", "a file")
+    for command in (["run", *TARGETS, "-o", "plain/run.sqlite"], ["run", *TARGETS, "-o", "cases"]):
+        code, _, err = project.run(*command)
+        assert code == 2
+        assert len(err.strip().splitlines()) == 1
+
+
+def test_interrupted_is_3_and_resumes(project: Project) -> None:
+    project.use("sleeper", "right")
+    cases = "\n".join(
+        f"  - {{id: c{i}, inputs: {{seed: {i}, input: {{randn: [4]}}}}}}" for i in range(60)
+    )
+    project.write("cases/absolute.yaml", CASES.split("  - {id: some")[0] + cases + "\n")
+    process = project.start("run", *TARGETS)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "--resume" in err
+    assert project.run("run", *TARGETS, "--resume")[0] == 0
+
+
+def test_lost_on_the_way_is_3(project: Project) -> None:
+    """A framework that starts once, dies, and cannot be started again leaves nothing green."""
+    marker = project.folder / "started"
+    project.use("right", "once")
+    config = (project.folder / "conformance.toml").read_text(encoding="utf-8")
+    project.write("conformance.toml", config + f'env = {{MARKER = "{marker}"}}\n')
+    code, out, _ = project.run("run", *TARGETS)
     assert code == 3
-    assert "not a run file" in err
-    assert project.run("report", "nothing.sqlite")[0] == 3
+    assert "lost  mindspore: could not be restarted" in out
+    assert "not finished" in out
+
+
+def test_resume_refuses_another_version(project: Project) -> None:
+    assert project.run("run", *TARGETS)[0] == 0
+    project.use("newer", "right")
+    code, _, err = project.run("run", *TARGETS, "--resume")
+    assert code == 3
+    assert "torch had version 1.0.0, and now has 2.0.0" in err
 
 
 def test_report_writes_what_is_asked(project: Project) -> None:

@@ -27,9 +27,9 @@ def test_every_case_pair_and_target_is_an_item(pytester: pytest.Pytester, projec
     result = run(pytester, "--collect-only", "-q")
     result.stdout.fnmatch_lines(
         [
-            "cases/absolute.yaml::some-torch.abs=mindspore.ops.abs-torch",
-            "cases/absolute.yaml::some-torch.abs=mindspore.ops.abs-mindspore",
-            "cases/absolute.yaml::grid[[]dtype=float32]-torch.abs=mindspore.ops.abs-torch",
+            "cases/absolute.yaml::torch.abs=mindspore.ops.abs-torch-some",
+            "cases/absolute.yaml::torch.abs=mindspore.ops.abs-mindspore-some",
+            "cases/absolute.yaml::torch.abs=mindspore.ops.abs-torch-grid[[]dtype=float32]",
             "cases/absolute.yaml::declarations",
         ]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=80)]
 CaseId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
@@ -19,6 +19,8 @@ Shape = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=16)]
 MAX_ELEMENTS = 4_000_000
 """Elements an input may have.  Checked on the declared shape, before anything is allocated."""
 
+_CHINESE = "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
+
 
 class Model(BaseModel):
     """Closed and frozen: an unknown key is an error, not a wish."""
@@ -31,6 +33,12 @@ class Text(Model):
 
     en: Prose
     zh: Prose
+
+    @field_validator("zh")
+    @classmethod
+    def _without_folds(cls, text: str) -> str:
+        """Drop the spaces that YAML puts where it folds lines: Chinese has none there."""
+        return re.sub(rf"(?<={_CHINESE})\s+(?={_CHINESE})", "", text)
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gettext
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ def environment(language: str, *, autoescape: bool) -> Environment:
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
         keep_trailing_newline=True,
+        trim_blocks=not autoescape,
     )
     translator = text.translator(language)
     made.install_gettext_translations(translator, newstyle=True)  # type: ignore[attr-defined]
@@ -38,6 +40,7 @@ def environment(language: str, *, autoescape: bool) -> Environment:
         "status_name": text.STATUS.__getitem__,
         "outcome_name": text.OUTCOME.__getitem__,
         "kind_name": text.KIND.__getitem__,
+        "claim_name": lambda claim: _claim(claim, translator),
         "category_name": CATEGORY.__getitem__,
         "numbered": NUMBERED.__getitem__,
         "framework": text.FRAMEWORK.__getitem__,
@@ -55,6 +58,11 @@ def environment(language: str, *, autoescape: bool) -> Environment:
         "refuted": lambda claims: sum(claim.holds is False for claim in claims),
     }
     return made
+
+
+def _claim(claim: str, translator: gettext.NullTranslations) -> str:
+    """Translate what a mapping table says; a claim nobody foresaw is shown, escaped, as it is."""
+    return translator.gettext(text.CLAIM[claim]) if claim in text.CLAIM else claim
 
 
 def milliseconds(seconds: float) -> str:

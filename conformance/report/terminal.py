@@ -110,9 +110,13 @@ def summary(verdicts: Verdicts, out: Path, started: float | None = None) -> None
     for problem in verdicts.judgement.problems:
         screen.print(f"[bold red]problem[/]  {escape(problem)}", soft_wrap=True)
     seconds = f" in {time.monotonic() - started:.0f} s" if started is not None else ""
+    missing = sum("unavailable" in info for info in verdicts.targets.values())
+    absent = f", {missing} targets not run" if missing else ""
+    if verdicts.executed == 0:
+        screen.print("no framework was run: the reference alone says nothing of one")
     screen.print(
         f"{verdicts.unexpected} unexpected differences, {len(verdicts.judgement.problems)} problems"
-        f"{seconds}; run file {escape(str(out))}"
+        f"{absent}{seconds}; run file {escape(str(out))}"
     )
 
 

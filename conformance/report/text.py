@@ -94,6 +94,19 @@ NO_DEFAULT = {
 }
 
 
+CLAIM = {
+    "consistent": N_("consistent"),
+    "difference-page": N_("there are differences, on a page of their own"),
+    "parameter-names": N_("parameter names differ"),
+    "parameter-defaults": N_("parameter defaults differ"),
+    "parameter-number-or-order": N_("number or order of parameters differ"),
+    "parameter-types": N_("parameter types differ"),
+    "parameter-missing": N_("parameters are missing"),
+    "other": N_("other differences"),
+}
+"""What a published mapping table says of a pair."""
+
+
 def translator(language: str) -> gettext.NullTranslations:
     """Return the catalogue of `language`; the one of English returns every message as it is.
 

@@ -44,7 +44,7 @@ class Plan:
 def make_plan(corpus: Corpus, targets: Sequence[Target], selection: Selection) -> Plan:
     """Plan every selected case through every pair on every target.
 
-    The same call asked for by two pairs is made once.
+    The same call asked for by two pairs is made once.  HarnessError when nothing is selected.
     """
     made = Plan(calls={t.name: {} for t in targets}, apis={t.name: {} for t in targets})
     for case in corpus.cases():
@@ -52,6 +52,8 @@ def make_plan(corpus: Corpus, targets: Sequence[Target], selection: Selection) -
             for target in targets:
                 if selection.takes(case, pair, target.name):
                     _add(made, case, pair, target)
+    if not made.items:
+        raise HarnessError("nothing selected: no case, pair and target match")
     return made
 
 
@@ -108,18 +110,16 @@ def execute(
     jobs: int,
     timeout: float,
     needed: bool = True,
+    made: Plan | None = None,
     observer: Observer = lambda _: None,
 ) -> None:
     """Execute what `run` does not hold yet and store it.
 
     The run is finished when nothing is missing: every target that started was there to the end.
 
-    Raises HarnessError when nothing is selected, or when no framework's target starts although one
-    is `needed`.
+    Raises HarnessError when no framework's target starts although one is `needed`.
     """
-    made = make_plan(corpus, targets, selection)
-    if not made.items:
-        raise HarnessError("nothing selected: no case, pair and target match")
+    made = made or make_plan(corpus, targets, selection)
     _prepare(run, corpus, targets, made, selection)
     done = run.executed()
     lanes = [

@@ -8,6 +8,7 @@ written in batches, one transaction each, so a kill loses at most what was in fl
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -20,7 +21,7 @@ from typing import Any, Self
 
 from conformance.corpus.expand import ExpandedCase, expand
 from conformance.corpus.loader import Corpus, load_texts
-from conformance.errors import HarnessError
+from conformance.errors import CallerError, HarnessError
 from conformance.run import outcome
 from conformance.run.outcome import Outcome
 
@@ -70,17 +71,15 @@ class RunFile:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open a run file.  Raises HarnessError when it is none, or of another format."""
+        """Open a run file.  Raises CallerError when it is none, HarnessError for another format."""
         if not path.is_file():
-            raise HarnessError(
-                f"{path}: no such run file; `conformance run --out {path}` makes one"
-            )
+            raise CallerError(f"{path}: no such run file; `conformance run` makes one")
         run = cls(path, sqlite3.connect(path))
         try:
             found = run.manifest.get("format")
         except (sqlite3.DatabaseError, ValueError) as error:
             run.close()
-            raise HarnessError(f"{path}: not a run file ({error})") from None
+            raise CallerError(f"{path}: not a run file ({error})") from None
         if found != FORMAT:
             run.close()
             raise HarnessError(f"{path}: run file format {found}, this version reads {FORMAT}")
@@ -89,9 +88,13 @@ class RunFile:
     def close(self) -> None:
         """Close; a writer folds the write-ahead log in, so that copying one file copies the run."""
         if self._db.total_changes:
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._db.execute("PRAGMA journal_mode=DELETE")
+            with contextlib.suppress(sqlite3.OperationalError):  # somebody else reads it just now
+                self._fold()
         self._db.close()
+
+    def _fold(self) -> None:
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._db.execute("PRAGMA journal_mode=DELETE")
 
     # Writing ------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import pytest
 
 from conformance.corpus.loader import load
 from conformance.corpus.pairs import to_wire
-from conformance.errors import CorpusError, HarnessError
+from conformance.errors import CallerError, ConformanceError, CorpusError, HarnessError
 from conformance.run import outcome
 from conformance.run.outcome import (
     Crashed,
@@ -278,9 +278,9 @@ def test_create_replaces_what_was_there(run_path: Path) -> None:
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="no such run file") as caught:
+    with pytest.raises(CallerError, match="no such run file") as caught:
         RunFile.open(tmp_path / "absent")
-    assert caught.value.exit_code == 3
+    assert caught.value.exit_code == 2
     assert not (tmp_path / "absent").exists()
 
 
@@ -288,20 +288,20 @@ def test_no_such_file(tmp_path: Path) -> None:
 def test_another_kind_of_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "run"
     path.write_bytes(content)
-    with pytest.raises(HarnessError, match="not a run file"):
+    with pytest.raises(CallerError, match="not a run file"):
         RunFile.open(path)
     assert path.read_bytes() == content
 
 
 def test_another_database(tmp_path: Path) -> None:
     tamper(tmp_path / "run", "CREATE TABLE other (x)")
-    with pytest.raises(HarnessError, match="not a run file"):
+    with pytest.raises(CallerError, match="not a run file"):
         RunFile.open(tmp_path / "run")
 
 
 def test_a_broken_manifest(run_path: Path) -> None:
     tamper(run_path, "UPDATE manifest SET value = '{' WHERE key = 'format'")
-    with pytest.raises(HarnessError, match="not a run file"):
+    with pytest.raises(CallerError, match="not a run file"):
         RunFile.open(run_path)
 
 
@@ -320,5 +320,5 @@ def test_a_file_cut_short(run_path: Path) -> None:
     run.close()
     content = run_path.read_bytes()
     run_path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(HarnessError):
+    with pytest.raises(ConformanceError):
         RunFile.open(run_path).outcomes()
