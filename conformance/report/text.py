@@ -128,7 +128,7 @@ def _catalogue(language: str) -> gettext.GNUTranslations:
 def row_difference(row: ParameterRowView, _: Translate) -> str:
     """Return the sentence in the fifth column: what introspection found, in the given language."""
     if row.unknown:
-        return _("The signature of {framework} cannot be introspected").format(
+        return _("No signature of {framework} was read in this run").format(
             framework=" / ".join(
                 {"torch": "PyTorch", "mindspore": "MindSpore"}[f] for f in row.unknown
             )
