@@ -14,16 +14,8 @@ from typing import Any
 from conformance.corpus.model import Text
 from conformance.corpus.published import Document, HeadingClaim, RowClaim, SignatureClaim
 from conformance.corpus.schema import Operation
-from conformance.judge.signature import (
-    NOT_INTROSPECTABLE,
-    Argument,
-    ParameterRow,
-    Signature,
-    arguments,
-    compare,
-    same_default,
-    signature_of,
-)
+from conformance.judge.introspected import Argument, Signature, arguments, signature_of
+from conformance.judge.signature import NOT_INTROSPECTABLE, ParameterRow, compare, same_default
 from conformance.taxonomy import Kind
 from conformance.worker import describe
 

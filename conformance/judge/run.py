@@ -13,6 +13,7 @@ from conformance.corpus.schema import Operation, Pair
 from conformance.errors import CallerError
 from conformance.judge import documents, known, signature
 from conformance.judge.documents import DocumentClaim
+from conformance.judge.introspected import signature_of
 from conformance.judge.item import Item
 from conformance.judge.judge import Judgement, judge
 from conformance.judge.undeclared import undeclared
@@ -158,7 +159,7 @@ def _signature_lines(
             for api in (pair.torch, pair.mindspore):
                 if isinstance(api, str) and api not in messages:
                     yield f"{operation.operation}: {pair.id}: nobody described {api}"
-            torch = signature.signature_of(pair.torch, messages)
-            mindspore = signature.signature_of(pair.mindspore, messages)
+            torch = signature_of(pair.torch, messages)
+            mindspore = signature_of(pair.mindspore, messages)
             rows = signature.compare(operation, pair, torch, mindspore)
             yield from undeclared(operation, pair, rows)

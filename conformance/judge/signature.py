@@ -10,9 +10,10 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from conformance.corpus.schema import Composite, Operation, Pair, Side
+from conformance.corpus.schema import Composite, Operation, Pair
+from conformance.judge.introspected import Argument, Signature
 from conformance.taxonomy import FRAMEWORKS, Framework, Kind
 from conformance.worker import describe
 
@@ -28,63 +29,8 @@ ORDERED = (describe.POSITIONAL_ONLY, describe.POSITIONAL)
 NOT_INTROSPECTABLE = "not introspectable"
 
 
-@dataclass(frozen=True)
-class Argument:
-    """A parameter as one framework has it; `default` is its repr, None for no default.
-
-    `position` counts from 0 within the constructor or the call; None where it has none: a
-    keyword-only parameter, module state, a step of a composite.
-    """
-
-    name: str
-    kind: str = describe.POSITIONAL
-    default: str | None = None
-    position: int | None = None
-
-
 RECEIVER = Argument("self", describe.POSITIONAL_ONLY, None, 0)
 """The tensor whose method or property is used."""
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What introspection says of one API: `forms` are its overloads, `call` a class's own call."""
-
-    api: str
-    source: str
-    error: str
-    forms: tuple[tuple[Argument, ...], ...]
-    texts: tuple[str, ...]
-    call: tuple[Argument, ...] | None
-    call_text: str | None
-    deprecated: frozenset[str]
-
-    @classmethod
-    def from_message(cls, message: Mapping[str, Any]) -> Self:
-        """Return the signature in a reply of `conformance.worker.describe.describe`."""
-        first = {"text": message["text"], "parameters": message["parameters"]}
-        overloads = [first, *message["overloads"]]
-        called = message["call_parameters"]
-        return cls(
-            api=message["api"],
-            source=message["source"],
-            error=message["error"],
-            forms=tuple(arguments(o["parameters"]) for o in overloads),
-            texts=tuple(o["text"] for o in overloads),
-            call=None if called is None else arguments(called),
-            call_text=message["call_text"],
-            deprecated=frozenset(message["deprecated"]),
-        )
-
-    @property
-    def known(self) -> bool:
-        """Whether introspection found a signature at all."""
-        return self.source != "none"
-
-    @property
-    def text(self) -> str:
-        """The first form; for a class, constructor and call: ``(reduction='mean')(input)``."""
-        return self.texts[0] + (self.call_text or "")
 
 
 @dataclass(frozen=True)
@@ -111,21 +57,6 @@ class ParameterRow:
     def note(self) -> str:
         """``not introspectable: mindspore``, or nothing."""
         return f"{NOT_INTROSPECTABLE}: {', '.join(self.unknown)}" if self.unknown else ""
-
-
-def arguments(parameters: list[dict[str, Any]]) -> tuple[Argument, ...]:
-    """Return the arguments of a parameter list as `describe` gives it."""
-    keyword = (describe.KEYWORD_ONLY, describe.VAR_KEYWORD)
-    return tuple(
-        Argument(p["name"], p["kind"], p["default"], None if p["kind"] in keyword else i)
-        for i, p in enumerate(parameters)
-    )
-
-
-def signature_of(side: Side | None, messages: Mapping[str, Mapping[str, Any]]) -> Signature | None:
-    """Return the signature of a side; None for a composite, no side, or an API nobody described."""
-    message = messages.get(side) if isinstance(side, str) else None
-    return None if message is None else Signature.from_message(message)
 
 
 def compare(

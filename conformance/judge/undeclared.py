@@ -9,13 +9,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from conformance.corpus.schema import Composite, Operation, Pair
-from conformance.judge.signature import (
-    MISSING,
-    OTHER,
-    Argument,
-    ParameterRow,
-    call_form_differs,
-)
+from conformance.judge.introspected import Argument
+from conformance.judge.signature import MISSING, OTHER, ParameterRow, call_form_differs
 from conformance.taxonomy import FRAMEWORKS, SIGNATURE_KINDS, Framework, Kind
 
 IMPLIED_TORCH_ONLY = frozenset({"out"})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from conformance.corpus.model import Text
 from conformance.corpus.schema import Operation, Pair, Side
 from conformance.judge import signature
+from conformance.judge.introspected import Signature, signature_of
 from conformance.report import build_case, views
 from conformance.report.anchors import Anchors
 from conformance.run.target import framework_of
@@ -161,7 +162,7 @@ def _signatures(pair: Pair, info: RunInfo) -> Iterable[views.SignatureView]:
         side = pair.side(framework)
         for api in dict.fromkeys(_apis(side)) if side is not None else ():
             message = described.get(api)
-            found = None if message is None else signature.Signature.from_message(message)
+            found = None if message is None else Signature.from_message(message)
             yield views.SignatureView(
                 framework=framework,
                 api=api,
@@ -175,7 +176,7 @@ def _rows(operation: Operation, pair: Pair, info: RunInfo) -> Iterable[views.Par
     """The parameter table: inputs before options where a constructor tells them apart."""
     if pair.torch is None or pair.mindspore is None:
         return
-    sides = [signature.signature_of(pair.side(f), info.described(f)) for f in FRAMEWORKS]
+    sides = [signature_of(pair.side(f), info.described(f)) for f in FRAMEWORKS]
     rows = signature.compare(operation, pair, *sides)
     constructs = any(pair.form(f) == "module" for f in FRAMEWORKS)
     categories = ("input", "option", "state") if constructs else ("option", "state")

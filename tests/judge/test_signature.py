@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from conformance.corpus.schema import Operation
-from conformance.judge.signature import ParameterRow, Signature, compare, same_default
+from conformance.judge.introspected import Signature
+from conformance.judge.signature import ParameterRow, compare, same_default
 from conformance.judge.undeclared import undeclared
 from conformance.taxonomy import Kind
 from conformance.worker import describe
