@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.errors import ConformanceError
 from conformance.run.store import RunFile
 from tests.project import CASES, TARGETS, Project
 
@@ -170,16 +171,7 @@ def test_killed_run_resumes_to_the_same_verdicts(project: Project) -> None:
     project.write("cases/absolute.yaml", CASES.split("  - {id: some")[0] + cases + "\n")
     project.use("sleeper", "wrong")
     process = project.start("run", *TARGETS, "--out", "killed.sqlite")
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        time.sleep(0.3)
-        if (project.folder / "killed.sqlite").exists():
-            try:
-                done = len(RunFile.open(project.folder / "killed.sqlite").executed())
-            except Exception:  # the file is being made
-                continue
-            if done >= 10:
-                break
+    until(project.folder / "killed.sqlite", executed=10)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     killed = RunFile.open(project.folder / "killed.sqlite")
@@ -198,6 +190,22 @@ def test_killed_run_resumes_to_the_same_verdicts(project: Project) -> None:
     resumed = verdicts(project.folder / "killed.sqlite.d/verdicts.json")
     assert resumed == verdicts(project.folder / "whole.sqlite.d/verdicts.json")
     assert len(resumed) == 120
+
+
+def until(path: Path, executed: int) -> None:
+    """Wait until the run file at `path` holds that many outcomes."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        time.sleep(0.3)
+        try:
+            file = RunFile.open(path)
+        except ConformanceError:  # it is being made
+            continue
+        found = len(file.executed())
+        file.close()
+        if found >= executed:
+            return
+    pytest.fail(f"{path}: fewer than {executed} outcomes after a minute")
 
 
 def verdicts(path: Path) -> dict[tuple[str, str], str]:
@@ -244,7 +252,7 @@ def test_interrupted_is_3_and_resumes(project: Project) -> None:
     )
     project.write("cases/absolute.yaml", CASES.split("  - {id: some")[0] + cases + "\n")
     process = project.start("run", *TARGETS)
-    time.sleep(4)
+    until(project.folder / "reports/run.sqlite", executed=3)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3
