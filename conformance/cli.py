@@ -98,7 +98,8 @@ def run(
 ) -> None:
     """Execute cases on the targets, judge every outcome, and print the summary.
 
-    A framework that is missing is named and the others run; when none starts the exit code is 3.
+    A framework that is missing is named and the others run; the exit code is 3 when none starts, or
+    when a target given with `-t` does not.
     `conformance run -k "softmax and not graph" -t torch -t mindspore` runs a part.
     """
     commands.run(

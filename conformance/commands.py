@@ -63,11 +63,13 @@ def run(
         target.parse(name, configured) for name in dict.fromkeys(targets or target.DEFAULT_TARGETS)
     ]
     corpus = loader.load(paths)
-    known_text = _known_text(_known_file(paths, known))
+    known_file = _known_file(paths, known)
+    known_text = _known_text(known_file)
+    whole = known_file is None or known_differences.spoken_of(known_file, corpus)
     made = session.make_plan(corpus, chosen, selection)
     file = _run_file(out, resume)
     try:
-        file.note(known=known_text, required=bool(targets))
+        file.note(known=known_text, known_complete=whole, required=bool(targets))
         with show_on.Progress() as progress:
             session.execute(
                 corpus,

@@ -271,7 +271,9 @@ class Engine:
             if path.exists() and (done := RunFile.open(path)).finished:
                 return done
             file = RunFile.create(path)
-            file.note(known=self._known())
+            known_text = self._known()
+            whole = not known_text or known.spoken_of(Path(known_text[0]), self.corpus)
+            file.note(known=known_text, known_complete=whole)
             runs.execute(
                 self.corpus,
                 group,

@@ -164,6 +164,17 @@ def test_a_known_difference_that_matches_nothing_is_1(project: Project) -> None:
     assert "matches no case" in out
 
 
+def test_a_part_of_the_corpus_says_nothing_of_entries_for_the_rest(project: Project) -> None:
+    text = KNOWN.replace("EXPIRES", "2999-01-01").replace("absolute/", "other/")
+    project.write("cases/known.yaml", text)
+    project.write("cases/other.yaml", CASES.replace("operation: absolute", "operation: other"))
+    code, out, _ = project.run("run", "cases/absolute.yaml", *TARGETS)
+    assert (code, "matches no case" in out) == (0, False)
+    code, out, _ = project.run("run", *TARGETS)
+    assert code == 1
+    assert "no longer differs" in out
+
+
 def test_killed_run_resumes_to_the_same_verdicts(project: Project) -> None:
     cases = "\n".join(
         f"  - {{id: c{i}, inputs: {{seed: {i}, input: {{randn: [4]}}}}}}" for i in range(40)

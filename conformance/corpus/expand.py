@@ -49,11 +49,6 @@ class ExpandedCase:
         return {**self.arrays, **self.options}
 
     @property
-    def reference_values(self) -> dict[str, Any]:
-        """The arguments of the reference: the values, and whether the module is training."""
-        return {**self.values, "training": self.case.training}
-
-    @property
     def gradients(self) -> list[str]:
         """Names to differentiate by: given floating tensors only, none when it must raise."""
         if self.raises:

@@ -51,12 +51,14 @@ def judge(
     versions: Mapping[str, str],
     today: date,
     complete: bool,
+    known_complete: bool = True,
     problems: Iterable[str] = (),
 ) -> Judgement:
     """Judge every outcome.
 
     `versions` gives the framework's version by target.  `complete` says that nothing of the corpus
-    was left out, so what no case shows is stale.  `problems` are lines found elsewhere, such as by
+    was left out, so what no case shows is stale; `known_complete` that nothing was which the known
+    differences may speak of.  `problems` are lines found elsewhere, such as by
     introspection of signatures.
     """
     given = list(items)
@@ -66,7 +68,7 @@ def judge(
     lines = [*problems, *bench.problems]
     if complete:
         lines += declared.stale(judged)
-    lines += exemptions.stale(known, judged, versions, today, complete)
+    lines += exemptions.stale(known, judged, versions, today, complete and known_complete)
     return Judgement(judged, list(dict.fromkeys(lines)))
 
 

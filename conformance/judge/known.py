@@ -11,7 +11,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from conformance.corpus import yamlmarks
-from conformance.corpus.loader import read, schema_problems
+from conformance.corpus.loader import Corpus, case_files, read, schema_problems
 from conformance.corpus.model import Model, Prose, matches
 from conformance.corpus.schema import Target
 from conformance.errors import CorpusError
@@ -97,6 +97,15 @@ def parse(text: str, name: str) -> list[Known]:
         return _ENTRIES.validate_python(marked.data)
     except ValidationError as error:
         raise CorpusError(schema_problems(name, marked, error)) from None
+
+
+def spoken_of(path: Path, corpus: Corpus) -> bool:
+    """Tell whether `corpus` holds every case file beside which the file at `path` is kept.
+
+    Only then can an entry be said to match no case: a part of the corpus is not the whole.
+    """
+    loaded = {Path(document.path).resolve() for document in corpus.documents.values()}
+    return all(file.resolve() in loaded for file in case_files([path.parent]))
 
 
 def excusing(

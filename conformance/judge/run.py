@@ -82,6 +82,7 @@ def judge_runs(runs: Sequence[RunFile], *, today: date, corpus: Corpus | None = 
         versions={n: str(i["version"]) for n, i in targets.items() if "version" in i},
         today=today,
         complete=finished and all(run.manifest.get("complete") for run in runs),
+        known_complete=bool(runs[0].manifest.get("known_complete", True)),
         problems=lines,
     )
     return Verdicts(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -90,7 +89,7 @@ class Progress:
                 )
 
 
-def summary(verdicts: Verdicts, out: Path, started: float | None = None) -> None:
+def summary(verdicts: Verdicts, out: Path) -> None:
     """Print targets, totals, unexpected differences and problems."""
     screen = console()
     screen.print(_totals(verdicts))
@@ -109,14 +108,13 @@ def summary(verdicts: Verdicts, out: Path, started: float | None = None) -> None
         screen.print(f"… and {len(differing) - SHOWN_DIFFERENCES} more; the report shows all")
     for problem in verdicts.judgement.problems:
         screen.print(f"[bold red]problem[/]  {escape(problem)}", soft_wrap=True)
-    seconds = f" in {time.monotonic() - started:.0f} s" if started is not None else ""
     missing = sum("unavailable" in info for info in verdicts.targets.values())
     absent = f", {missing} targets not run" if missing else ""
     if verdicts.executed == 0:
         screen.print("no framework was run: the reference alone says nothing of one")
     screen.print(
         f"{verdicts.unexpected} unexpected differences, {len(verdicts.judgement.problems)} problems"
-        f"{absent}{seconds}; run file {escape(str(out))}"
+        f"{absent}; run file {escape(str(out))}"
     )
 
 
