@@ -80,7 +80,7 @@ def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
             if name in values:
                 values[name] = _converted(conversion, case, name)
     steps = _steps(case, pair, framework, side, list(values))
-    steps[-1]["fixed"] = {k: _wire(v) for k, v in {**_fixed(pair, framework), **extra}.items()}
+    steps[-1]["fixed"] |= {k: _wire(v) for k, v in {**_fixed(pair, framework), **extra}.items()}
     for step in steps:
         if step["form"] in ("method", "property") and not step["args"]:
             raise CaseError(f"{step['api']} is called on its first input, which is left out")
@@ -155,6 +155,9 @@ def _values(case: ExpandedCase) -> Wire:
 
 
 def _wire(value: Any) -> Any:
+    """Return `value` in wire form; ``{dtype: float64}`` stands for the framework's dtype."""
+    if isinstance(value, dict) and list(value) == ["dtype"]:
+        return {wire.DTYPE: value["dtype"]}
     if isinstance(value, list):
         return tuple(_wire(item) for item in value)
     return value
@@ -198,7 +201,7 @@ def _steps(
                 "kwargs": {k: v for k, v in step.kwargs.items() if v in given},
                 "constructor": {k: v for k, v in step.constructor.items() if v in given},
                 "state": {},
-                "fixed": {},
+                "fixed": {name: _wire(value) for name, value in step.fixed.items()},
             }
             for step in side.steps
         ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from conformance.corpus.model import Api, CaseId, Model, Text
 from conformance.taxonomy import Kind
@@ -20,11 +20,17 @@ class Source(Model):
 Printed = str | list[Any]
 
 
-class Raises(Model):
-    """Exception type per framework; null where the call must return."""
+Exception_ = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(: \S.*)?$", max_length=200)]
 
-    torch: str | None = None
-    mindspore: str | None = None
+
+class Raises(Model):
+    """Exception per framework; null where the call must return.
+
+    ``RuntimeError``, or with words that the message must contain: ``RuntimeError: size mismatch``.
+    """
+
+    torch: Exception_ | None = None
+    mindspore: Exception_ | None = None
 
 
 class Expect(Model):

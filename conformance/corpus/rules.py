@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from conformance.corpus.arrays import Input
 from conformance.corpus.expand import ExpandedCase, expand
 from conformance.corpus.model import matches
 from conformance.corpus.pairs import plan
-from conformance.corpus.schema import Composite, Operation, Pair, Side
+from conformance.corpus.schema import Composite, Difference, Operation, Pair, Side
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CaseError
 from conformance.reference import registry
@@ -30,7 +30,7 @@ def broken_rules(operation: Operation, folder: Path) -> Broken:
 
     Inputs are drawn only when everything else is sound.
     """
-    checks = (_reference, _pairs, _cases, _documents)
+    checks = (_reference, _pairs, _shared, _cases, _documents)
     broken = [found for check in checks for found in check(operation)]
     yield from broken or _expanded(operation, folder)
 
@@ -70,7 +70,7 @@ def _pairs(operation: Operation) -> Broken:
             for j, name in enumerate(getattr(pair, key) or []):
                 if name not in operation.parameters:
                     yield (*at, key, j), f"{name!r} is not a parameter of this operation"
-        yield from _differences(operation, pair, at)
+        yield from _differences(operation, pair.differences, (*at, "differences"), [pair])
         for j, pattern in enumerate(pair.cases or []):
             if not any(matches(pattern, case.id) for case in operation.cases):
                 yield (*at, "cases", j), f"no case of this file matches {pattern!r}"
@@ -94,23 +94,44 @@ def _side(side: Side | None, framework: str, at: Path_) -> Broken:
                 yield (*at, "returns", k), f"there is no step {number}"
 
 
-def _differences(operation: Operation, pair: Pair, at: Path_) -> Broken:
-    for j, difference in enumerate(pair.differences):
-        where = (*at, "differences", j)
+def _shared(operation: Operation) -> Broken:
+    """Check what the operation says of several pairs at once."""
+    for j, difference in enumerate(operation.differences):
+        at: Path_ = ("differences", j, "pairs")
+        yield from _pair_patterns(operation, difference.pairs, at)
+    yield from _differences(operation, operation.differences, ("differences",), operation.pairs)
+    for box, reason in operation.not_applicable.items():
+        at = ("not_applicable", box)
+        yield from _pair_patterns(operation, reason.pairs, (*at, "pairs"))
+        kind, _, name = box.partition(" ")
+        if kind == "parameter" and name not in operation.parameters:
+            yield at, f"{name!r} is not a parameter of this operation"
+
+
+def _pair_patterns(operation: Operation, patterns: Sequence[str], at: Path_) -> Broken:
+    for k, pattern in enumerate(patterns):
+        if not any(matches(pattern, pair.id) for pair in operation.pairs):
+            yield (*at, k), f"no pair of this file matches {pattern!r}"
+
+
+def _differences(
+    operation: Operation, differences: Sequence[Difference], at: Path_, pairs: Sequence[Pair]
+) -> Broken:
+    for j, difference in enumerate(differences):
+        where = (*at, j)
+        kind = difference.kind.value
         if difference.kind in NOT_FOUND_YET:
-            kind = difference.kind.value
             yield where, f"nothing finds {kind!r} by that name; declare the kind the run reports"
+        name = difference.replacement
+        if name is not None and name not in {pair.id for pair in operation.pairs}:
+            yield (*where, "replacement"), f"no pair of this file has the id {name!r}"
         if difference.kind in SIGNATURE_KINDS:
-            if (
-                not difference.parameters
-                and difference.kind.value not in ("order", "call-form")
-                and pair.torch
-                and pair.mindspore
-            ):
-                yield where, f"name the parameters that differ by {difference.kind.value}"
+            named = difference.parameters or kind in ("order", "call-form")
+            if not named and any(pair.torch and pair.mindspore for pair in pairs):
+                yield where, f"name the parameters that differ by {kind}"
             continue
         if not difference.cases:
-            yield where, f"name the cases that show {difference.kind.value}"
+            yield where, f"name the cases that show {kind}"
         for k, pattern in enumerate(difference.cases):
             ids = (case.id for case in operation.cases)
             if not any(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from conformance.corpus.arrays import Input
-from conformance.corpus.model import Api, CaseId, Model, Name, Prose, Scalar, Text
+from conformance.corpus.model import Api, CaseId, Model, Name, Prose, Scalar, Text, matches
 from conformance.corpus.published import Document, Expect, Source
 from conformance.taxonomy import Dtype, Framework, Kind
 
@@ -37,6 +37,10 @@ class Step(Model):
     args: list[str | int]
     kwargs: dict[str, str] = Field(default_factory=dict, description="framework name: canonical.")
     constructor: dict[str, str] = Field(default_factory=dict)
+    fixed: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Always passed, by its own name; {dtype: float64} stands for a dtype.",
+    )
 
 
 class Composite(Model):
@@ -67,8 +71,42 @@ class Difference(Model):
         default_factory=lambda: ["mindspore"],
         description="Targets it holds for; 'mindspore' covers its devices and modes.",
     )
+    at_most: float | None = Field(
+        None, gt=0, description="Greatest error in roundoffs it excuses; a greater one is new."
+    )
+    since: str | None = Field(
+        None, min_length=1, max_length=60, description="Release that first shows it, as published."
+    )
     note: Text
     instead: Text | None = Field(None, description="What a porter should write instead.")
+    replacement: str | None = Field(
+        None,
+        description="Id of the pair of this file to write instead.  It must not show the "
+        "difference on the cases that do.",
+    )
+
+
+class SharedDifference(Difference):
+    """A difference of several pairs of an operation, written once."""
+
+    pairs: list[str] = Field(
+        default_factory=lambda: ["*"], min_length=1, description="Pair ids, * as wildcard."
+    )
+
+
+class Reason(Text):
+    """Why a box of the depth table cannot be ticked."""
+
+    pairs: list[str] = Field(default_factory=lambda: ["*"], min_length=1)
+
+
+Box = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(published-value|value|gradient|dtypes|special-values|exceptions|modes"
+        r"|parameter [A-Za-z]\w*)$"
+    ),
+]
 
 
 class Pair(Model):
@@ -214,9 +252,17 @@ class Operation(Model):
     )
     no_reference: Text | None = Field(None, description="Why there is no oracle.")
     accuracy: AccuracyClass | Accuracy
+    summary: Text | None = Field(None, description="Of the pairs that have none of their own.")
     gradients: list[str] = Field(default_factory=list)
     parameters: dict[str, Parameter]
     documents: list[Document] = Field(default_factory=list)
+    differences: list[SharedDifference] = Field(
+        default_factory=list, description="Differences of several pairs."
+    )
+    not_applicable: dict[Box, Reason] = Field(
+        default_factory=dict,
+        description="Boxes of `conformance coverage --depth` that this operation cannot tick.",
+    )
     pairs: list[Pair] = Field(min_length=1)
     cases: list[Case] = Field(min_length=1)
 
@@ -225,3 +271,12 @@ class Operation(Model):
         if (self.reference is None) == (self.no_reference is None):
             raise ValueError("give a reference, or say in no_reference why there is none")
         return self
+
+    def differences_of(self, pair: Pair) -> list[Difference]:
+        """Return what is declared of `pair`: its own differences, then those it shares."""
+        shared = [d for d in self.differences if any(matches(p, pair.id) for p in d.pairs)]
+        return [*pair.differences, *shared]
+
+    def summary_of(self, pair: Pair) -> Text | None:
+        """Return the difference of `pair` in a paragraph."""
+        return pair.summary or self.summary

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from conformance.corpus.schema import Difference
+from conformance.corpus.model import matches
+from conformance.corpus.schema import Difference, Operation, SharedDifference
 from conformance.judge.item import Item, covers, plainest
 from conformance.judge.verdict import Finding, Verdict
 from conformance.run.outcome import Outcome, Unavailable
@@ -32,46 +33,117 @@ class Seen(Protocol):
 
 
 def declared(item: Item, finding: Finding) -> bool:
-    """Tell whether the pair declares `finding` for this case and target."""
+    """Tell whether the case file declares `finding` for this case, pair and target."""
     if finding.contradicts:
         return False
     return any(
         difference.kind == finding.kind
         and _speaks_of(difference, item)
         and item.case.covered_by(difference.cases)
-        for difference in item.pair.differences
+        and _excuses(difference, finding)
+        for difference in item.case.operation.differences_of(item.pair)
     )
 
 
 def stale(seen: Iterable[Seen]) -> list[str]:
-    """Return a line for each declared pattern that no case shows.
+    """Return a line for each declared pattern that no case shows, and each replacement that fails.
 
     `seen` is a complete run.  A difference is judged only where a target it names took part, and
-    none of the items it covers was unavailable.
+    none of the items it covers was unavailable.  What several pairs share is shown by any of them.
     """
-    by_pair: dict[int, list[Seen]] = {}
+    by_operation: dict[str, list[Seen]] = {}
     for one in seen:
-        by_pair.setdefault(id(one.item.pair), []).append(one)
-    return [line for group in by_pair.values() for line in _stale(group)]
+        by_operation.setdefault(one.item.case.operation.operation, []).append(one)
+    return [line for group in by_operation.values() for line in _stale(group)]
 
 
 def _stale(group: Sequence[Seen]) -> Iterator[str]:
-    pair, operation = group[0].item.pair, group[0].item.case.operation.operation
-    for difference in pair.differences:
-        if difference.kind in SIGNATURE_KINDS:
+    operation = group[0].item.case.operation
+    by_pair: dict[str, list[Seen]] = {}
+    for one in group:
+        by_pair.setdefault(one.item.pair.id, []).append(one)
+    for name, items in by_pair.items():
+        for difference in items[0].item.pair.differences:
+            yield from _unshown(f"{operation.operation}: {name}", difference, items)
+            yield from _unmended(operation, difference, items, by_pair)
+    for shared in operation.differences:
+        covered = [p for p in by_pair if any(matches(pattern, p) for pattern in shared.pairs)]
+        items = [one for p in covered for one in by_pair[p]]
+        if items:
+            yield from _unshown(operation.operation, shared, items)
+            yield from _unshown_pairs(operation, shared, items)
+            yield from _unmended(operation, shared, items, by_pair)
+
+
+def _unshown(where: str, difference: Difference, items: Sequence[Seen]) -> Iterator[str]:
+    """Yield a line for each pattern of cases in `difference` that none of `items` shows."""
+    on_target = _judgeable(difference, items)
+    for pattern in difference.cases if on_target else ():
+        covered = [one for one in on_target if one.item.case.covered_by([pattern])]
+        if any(isinstance(one.outcome, Unavailable) for one in covered):
             continue
-        on_target = [one for one in group if _speaks_of(difference, one.item)]
-        if not _took_part(difference, on_target):
+        if not any(shows(one, difference.kind) for one in covered):
+            yield (
+                f"{where}: declared difference {difference.kind.value} on "
+                f"{pattern!r} is shown by no case; remove it or name the cases that show it"
+            )
+
+
+def _unshown_pairs(
+    operation: Operation, shared: SharedDifference, items: Sequence[Seen]
+) -> Iterator[str]:
+    """Yield a line for each pattern of pairs in `shared` by which no pair shows it."""
+    on_target = _judgeable(shared, items)
+    for pattern in shared.pairs if on_target else ():
+        covered = [
+            one
+            for one in on_target
+            if matches(pattern, one.item.pair.id) and one.item.case.covered_by(shared.cases)
+        ]
+        if any(isinstance(one.outcome, Unavailable) for one in covered):
             continue
-        for pattern in difference.cases:
-            covered = [one for one in on_target if one.item.case.covered_by([pattern])]
-            if any(isinstance(one.outcome, Unavailable) for one in covered):
-                continue
-            if not any(shows(one, difference.kind) for one in covered):
-                yield (
-                    f"{operation}: {pair.id}: declared difference {difference.kind.value} on "
-                    f"{pattern!r} is shown by no case; remove it or name the cases that show it"
-                )
+        if not any(shows(one, shared.kind) for one in covered):
+            yield (
+                f"{operation.operation}: declared difference {shared.kind.value} is shown by no "
+                f"pair that matches {pattern!r}; narrow its pairs"
+            )
+
+
+def _unmended(
+    operation: Operation,
+    difference: Difference,
+    items: Sequence[Seen],
+    by_pair: Mapping[str, Sequence[Seen]],
+) -> Iterator[str]:
+    """Yield a line for each case on which the replacement shows the difference it should mend."""
+    name = difference.replacement
+    if name is None:
+        return
+    given = {(one.item.case.id, one.item.target): one for one in by_pair.get(name, ())}
+    head = f"{operation.operation}: replacement {name}"
+    for one in _judgeable(difference, items):
+        if not one.item.case.covered_by(difference.cases) or not shows(one, difference.kind):
+            continue
+        mended = given.get((one.item.case.id, one.item.target))
+        if mended is None:
+            yield f"{head} does not run {one.item.case.id}, which shows {difference.kind.value}"
+        elif mended.verdict.findings:
+            found = ", ".join(k.value for k in mended.verdict.kinds)
+            yield f"{head} shows {found} on {one.item.case.id} on {one.item.target}"
+
+
+def _judgeable(difference: Difference, items: Sequence[Seen]) -> list[Seen]:
+    """Return the items on targets that `difference` speaks of; none when no such target ran."""
+    if difference.kind in SIGNATURE_KINDS:
+        return []
+    on_target = [one for one in items if _speaks_of(difference, one.item)]
+    return on_target if _took_part(difference, on_target) else []
+
+
+def _excuses(difference: Difference, finding: Finding) -> bool:
+    """Tell whether `finding` is within the error that `difference` excuses."""
+    limit, ratio = difference.at_most, finding.ratio
+    return limit is None or ratio is None or ratio <= limit
 
 
 def shows(one: Seen, kind: Kind) -> bool:

@@ -161,9 +161,10 @@ def _add_value(
 
 
 def _parity(outcome: Outcome, canonical: str | None) -> list[Finding]:
-    if _does(outcome, canonical):
+    exception = canonical.partition(": ")[0] if canonical else None
+    if _does(outcome, exception):
         return []
-    torch = f"torch raises {canonical}" if canonical else "torch returns"
+    torch = f"torch raises {exception}" if exception else "torch returns"
     return [Finding(Kind.EXCEPTION, "call", f"{_behaviour(outcome)}, but {torch}")]
 
 
@@ -188,8 +189,11 @@ def _claimed(item: Item, framework: str) -> str | None:
 def _does(outcome: Outcome, exception: str | None) -> bool:
     if exception is None:
         return isinstance(outcome, Returned)
+    wanted, _, words = exception.partition(": ")
     no_kernel = isinstance(outcome, Unsupported) and outcome.reason == "device"
-    return isinstance(outcome, Raised) and not no_kernel and exception in outcome.types
+    if no_kernel or not isinstance(outcome, Raised):
+        return False
+    return wanted in outcome.types and words in outcome.message
 
 
 def _behaviour(outcome: Outcome) -> str:

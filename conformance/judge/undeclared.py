@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import chain
 
-from conformance.corpus.schema import Composite, Operation, Pair
+from conformance.corpus.schema import Composite, Difference, Operation, Pair
 from conformance.judge.introspected import Argument
 from conformance.judge.signature import MISSING, OTHER, ParameterRow, call_form_differs
 from conformance.taxonomy import FRAMEWORKS, SIGNATURE_KINDS, Framework, Kind
@@ -20,31 +20,36 @@ one sentence in the report says it for all, and no case file has to."""
 
 def undeclared(operation: Operation, pair: Pair, rows: list[ParameterRow]) -> list[str]:
     """Return a line for each difference that is not declared, and for each stale declaration."""
-    one_sided = pair.torch is None or pair.mindspore is None
-    lines = _one_sided(pair) if one_sided else chain(_not_declared(pair, rows), _stale(pair, rows))
+    declared = operation.differences_of(pair)
+    if pair.torch is None or pair.mindspore is None:
+        lines = _one_sided(pair, declared)
+    else:
+        lines = chain(_not_declared(pair, declared, rows), _stale(pair, declared, rows))
     return [f"{operation.operation}: {pair.id}: {line}" for line in lines]
 
 
-def _one_sided(pair: Pair) -> Iterator[str]:
+def _one_sided(pair: Pair, declared: list[Difference]) -> Iterator[str]:
     kind = MISSING["torch" if pair.torch is None else "mindspore"]
-    kinds = {d.kind for d in pair.differences} & SIGNATURE_KINDS
+    kinds = {d.kind for d in declared} & SIGNATURE_KINDS
     if kind not in kinds:
         yield f"{kind} is found but not declared: the pair has one side only"
     yield from (f"{k} is declared, but the pair has one side only" for k in sorted(kinds - {kind}))
 
 
-def _not_declared(pair: Pair, rows: list[ParameterRow]) -> Iterator[str]:
-    if call_form_differs(pair) and Kind.CALL_FORM not in {d.kind for d in pair.differences}:
+def _not_declared(
+    pair: Pair, declared: list[Difference], rows: list[ParameterRow]
+) -> Iterator[str]:
+    if call_form_differs(pair) and Kind.CALL_FORM not in {d.kind for d in declared}:
         yield f"{Kind.CALL_FORM} is found but not declared"
     for row in rows:
         for kind in row.kinds:
-            if not _is_declared(pair, row, kind):
+            if not _is_declared(pair, declared, row, kind):
                 evidence = _evidence(pair, row, kind)
                 yield f"{kind} of {row.name!r} is found but not declared: {evidence}"
 
 
-def _is_declared(pair: Pair, row: ParameterRow, kind: Kind) -> bool:
-    for difference in pair.differences:
+def _is_declared(pair: Pair, declared: list[Difference], row: ParameterRow, kind: Kind) -> bool:
+    for difference in declared:
         names = difference.parameters
         if difference.kind is kind and (row.name in names or (kind is Kind.ORDER and not names)):
             return True
@@ -84,17 +89,17 @@ def _api(pair: Pair, framework: Framework) -> str:
     return side or f"no {framework} API"
 
 
-def _stale(pair: Pair, rows: list[ParameterRow]) -> Iterator[str]:
+def _stale(pair: Pair, declared: list[Difference], rows: list[ParameterRow]) -> Iterator[str]:
     # Canonical rows come first; reversed, they win over a framework's own parameter of that name.
     by_name = {row.name: row for row in reversed(rows)}
     for framework in FRAMEWORKS:
         if isinstance(pair.side(framework), str):
             yield from _stale_names(pair, framework, by_name)
         yield from _stale_only(pair, framework, by_name)
-    if Kind.CALL_FORM in {d.kind for d in pair.differences} and not call_form_differs(pair):
+    if Kind.CALL_FORM in {d.kind for d in declared} and not call_form_differs(pair):
         yield f"{Kind.CALL_FORM} is declared, but both sides are called the same way"
     unknown = {row.name for row in rows if row.unknown}
-    for difference in pair.differences:
+    for difference in declared:
         kind = difference.kind
         if kind not in SIGNATURE_KINDS or kind is Kind.CALL_FORM:
             continue

@@ -140,8 +140,12 @@ def _pair(
         mindspore=side_name(pair.mindspore),
         signatures=tuple(_signatures(pair, info)),
         rows=tuple(_rows(operation, pair, info)),
-        summary=pair.summary,
-        differences=tuple(build_case.difference_view(d, judged, cases) for d in pair.differences),
+        summary=operation.summary_of(pair),
+        differences=tuple(
+            build_case.difference_view(d, judged, cases)
+            for d in operation.differences_of(pair)
+            if d in pair.differences or build_case.shown_by(d, judged)
+        ),
         published=tuple(pair.published.items()),
         cases=cases,
     )

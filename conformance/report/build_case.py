@@ -12,7 +12,7 @@ from conformance.report.anchors import Anchors
 from conformance.report.code import source
 from conformance.run.outcome import Outcome, Raised, Returned, Unsupported
 from conformance.run.target import framework_of
-from conformance.taxonomy import FRAMEWORKS, Kind
+from conformance.taxonomy import FRAMEWORKS, SIGNATURE_KINDS, Kind
 
 if TYPE_CHECKING:
     from conformance.judge.judge import Judged
@@ -133,7 +133,8 @@ def _decided(outcome: Outcome) -> Outcome | None:
 
 
 def _is_a(outcome: Outcome, exception: str) -> bool:
-    return isinstance(outcome, Raised) and exception in outcome.types
+    wanted, _, words = exception.partition(": ")
+    return isinstance(outcome, Raised) and wanted in outcome.types and words in outcome.message
 
 
 def _plain(printed: Any) -> str:
@@ -159,15 +160,26 @@ def source_view(
     return views.SourceView(document.title, document.release or "", document.url or "", example)
 
 
+def shown_by(difference: Difference, judged: list[Judged]) -> bool:
+    """Tell whether a difference shared by several pairs is one of the pair whose items these are.
+
+    What signatures show holds for every pair it names; behaviour, for the pairs that show it.
+    """
+    return difference.kind in SIGNATURE_KINDS or any(
+        difference.kind in j.verdict.kinds and j.item.case.covered_by(difference.cases)
+        for j in judged
+    )
+
+
 def difference_view(
     difference: Difference, judged: list[Judged], cases: tuple[views.CaseView, ...]
 ) -> views.DifferenceView:
-    """Return a declared difference with links to the points that it names and that ran."""
+    """Return a declared difference with links to the points that it names and that show it."""
     anchors = {p.id: (c, p) for c in cases for p in c.points}
     covered = dict.fromkeys(
         j.item.case.id
         for j in judged
-        if difference.cases and j.item.case.covered_by(difference.cases)
+        if difference.kind in j.verdict.kinds and j.item.case.covered_by(difference.cases)
     )
     evidence: dict[str, views.EvidenceView] = {}
     for name in covered:
@@ -179,6 +191,8 @@ def difference_view(
         kind=difference.kind,
         note=difference.note,
         instead=difference.instead,
+        since=difference.since or "",
+        replacement=difference.replacement or "",
         targets=tuple(difference.targets),
         parameters=tuple(difference.parameters),
         evidence=tuple(evidence.values()),

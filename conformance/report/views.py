@@ -206,6 +206,8 @@ class DifferenceView:
     targets: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     evidence: tuple[EvidenceView, ...] = ()
+    since: str = ""
+    replacement: str = ""
 
 
 @dataclass(frozen=True)

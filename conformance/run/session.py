@@ -66,7 +66,8 @@ def _add(made: Plan, case: ExpandedCase, pair: Pair, target: Target) -> None:
         made.calls[target.name].setdefault(call.id, call)
     if target.framework != "numpy":
         made.apis[target.name].update(dict.fromkeys(_apis(case, pair, target)))
-        if any(d.kind in DEADLY and case.covered_by(d.cases) for d in pair.differences):
+        declared = case.operation.differences_of(pair)
+        if any(d.kind in DEADLY and case.covered_by(d.cases) for d in declared):
             made.deadly.add(target.name)
 
 
