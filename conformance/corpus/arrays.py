@@ -39,6 +39,29 @@ GENERATORS = (
 )
 
 
+class Sequence(Model):
+    """Several arrays passed as one argument."""
+
+    list_: list[Input] | None = Field(None, alias="list", max_length=64)
+    tuple_: list[Input] | None = Field(None, alias="tuple", max_length=64)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.list_ is None) == (self.tuple_ is None):
+            raise ValueError("give list or tuple")
+        return self
+
+    @property
+    def kind(self) -> Literal["list", "tuple"]:
+        """What the frameworks are given."""
+        return "tuple" if self.list_ is None else "list"
+
+    @property
+    def members(self) -> list[Input]:
+        """The arrays."""
+        return (self.tuple_ if self.list_ is None else self.list_) or []
+
+
 class Input(Model):
     """One array: a literal `value` or one generator, with its dtype and the form it is passed in.
 

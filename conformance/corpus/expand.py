@@ -6,14 +6,14 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from conformance.corpus.arrays import Input
+from conformance.corpus.arrays import Input, Sequence
 from conformance.corpus.inputs import Array, draw
 from conformance.corpus.model import matches
 from conformance.corpus.schema import Accuracy, Case, Operation, Pair
@@ -24,7 +24,9 @@ class ExpandedCase:
     """One point of a case's grid: what runs.
 
     `id` is ``operation/case`` or ``operation/case[key=value,…]``; `options` are the parameter
-    values by canonical name, arrays excluded; `specs` the inputs by canonical name.
+    values by canonical name, arrays excluded; `specs` the inputs by canonical name.  The members of
+    a sequence are inputs of their own, ``tensors.0``, ``tensors.1``, …; `sequences` says which
+    parameters are sequences, and whether the frameworks are given a list or a tuple.
     """
 
     id: str
@@ -34,6 +36,7 @@ class ExpandedCase:
     options: Mapping[str, Any]
     specs: Mapping[str, Input]
     folder: Path
+    sequences: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def arrays(self) -> dict[str, Array]:
@@ -45,8 +48,9 @@ class ExpandedCase:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """Arrays and options together, by canonical name."""
-        return {**self.arrays, **self.options}
+        """Arrays and options together, by canonical name; an empty sequence is an empty list."""
+        empty: dict[str, Any] = {name: [] for name in self.sequences if not self.members(name)}
+        return {**self.arrays, **self.options, **empty}
 
     @property
     def gradients(self) -> list[str]:
@@ -54,7 +58,14 @@ class ExpandedCase:
         if self.raises:
             return []
         names = self.operation.gradients if self.case.gradients is None else self.case.gradients
+        names = [member for name in names for member in self.members(name)]
         return [n for n in names if n in self.arrays and self._differentiable(n)]
+
+    def members(self, name: str) -> list[str]:
+        """Return the inputs that make up the sequence `name`, else `name` itself."""
+        if name not in self.sequences:
+            return [name]
+        return [n for n in self.specs if n.partition(".")[0] == name]
 
     def _differentiable(self, name: str) -> bool:
         tensor = self.specs[name].as_ in ("tensor", "parameter")
@@ -83,6 +94,7 @@ class ExpandedCase:
             "dtype": self.dtype,
             "options": self.options,
             "specs": {n: s.model_dump(mode="json", by_alias=True) for n, s in self.specs.items()},
+            **({"sequences": dict(self.sequences)} if self.sequences else {}),
         }
         return hashlib.sha256(
             json.dumps(content, sort_keys=True, default=repr).encode()
@@ -120,13 +132,19 @@ def expand(operation: Operation, folder: Path) -> Iterator[ExpandedCase]:
 
 
 def _at(operation: Operation, case: Case, point: dict[str, Any], folder: Path) -> ExpandedCase:
-    inputs = case.arrays()
+    inputs = {n: s for n, s in case.inputs.items() if not isinstance(s, int)}
     options = dict(case.parameters)
     for name, value in point.items():
         if name in inputs or isinstance(value, dict):
-            inputs[name] = Input.model_validate(value)
+            inputs[name] = input_of(value)
         elif name != "dtype":
             options[name] = value
+    specs: dict[str, Input] = {}
+    for name, spec in inputs.items():
+        if isinstance(spec, Input):
+            specs[name] = spec
+        else:
+            specs |= {f"{name}.{i}": member for i, member in enumerate(spec.members)}
     label = ",".join(f"{name}={_label(value)}" for name, value in point.items())
     suffix = f"[{label}]" if label else ""
     return ExpandedCase(
@@ -135,9 +153,16 @@ def _at(operation: Operation, case: Case, point: dict[str, Any], folder: Path) -
         case=case,
         dtype=point.get("dtype", case.dtype),
         options=options,
-        specs=inputs,
+        specs=specs,
         folder=folder,
+        sequences={n: s.kind for n, s in inputs.items() if isinstance(s, Sequence)},
     )
+
+
+def input_of(value: Any) -> Input | Sequence:
+    """Return what a value of a grid writes: one array, or a sequence of them."""
+    sequence = isinstance(value, dict) and not {"list", "tuple"}.isdisjoint(value)
+    return (Sequence if sequence else Input).model_validate(value)
 
 
 def _label(value: Any) -> str:

@@ -13,10 +13,11 @@ import numpy as np
 
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.inputs import Array
-from conformance.corpus.schema import Composite, Convert, Pair, Side
+from conformance.corpus.schema import Composite, Convert, Pair, Side, Step
 from conformance.errors import CaseError
 from conformance.taxonomy import Framework
 from conformance.worker import wire
+from conformance.worker.wire import Term
 
 Wire = dict[str, Any]
 
@@ -41,9 +42,9 @@ class Call:
 
         kind       function | optimizer | schedule | random   (function covers all stateless forms)
         steps      [{form, api, args, kwargs, constructor, state}, …]
-                     args         canonical names, or the number of an earlier step
-                     kwargs       framework name: canonical name (call)
-                     constructor  framework name: canonical name (construction)
+                     args         terms (see conformance.worker.wire)
+                     kwargs       framework name: term (call)
+                     constructor  framework name: term (construction)
                      state        framework name: canonical name (assigned, read back)
                      fixed        framework name: wire value, passed with the constructor of a
                                   module, optimizer or schedule, else with the call
@@ -73,16 +74,16 @@ def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
     if side is None:
         return None
     extra = case.case.extra.get(framework, {})
-    skipped = {n for n in case.values if framework == "mindspore" and n in pair.torch_only}
-    values = {n: v for n, v in _values(case).items() if n not in skipped}
+    skipped = set(pair.torch_only) if framework == "mindspore" else set()
+    values = {n: v for n, v in _values(case).items() if n.partition(".")[0] not in skipped}
     if framework == "mindspore":
         for name, conversion in pair.mindspore_convert.items():
             if name in values:
                 values[name] = _converted(conversion, case, name)
-    steps = _steps(case, pair, framework, side, list(values))
+    steps = _steps(case, pair, framework, side, _given(case, values))
     steps[-1]["fixed"] |= {k: _wire(v) for k, v in {**_fixed(pair, framework), **extra}.items()}
     for step in steps:
-        if step["form"] in ("method", "property") and not step["args"]:
+        if step["form"] in ("method", "property", "result") and not step["args"]:
             raise CaseError(f"{step['api']} is called on its first input, which is left out")
     form = pair.form(framework)
     return Call(
@@ -117,8 +118,8 @@ def reference_call(case: ExpandedCase) -> Call | None:
             "kind": "reference",
             "steps": [step],
             "returns": None,
-            "values": _values(case),
-            "states": [n for n in case.values if case.operation.parameters[n].role == "state"],
+            "values": _values(case) | {n: () for n in case.sequences if not case.members(n)},
+            "states": [n for n in case.arrays if _is_state(case, n)],
             "gradients": [],
             "training": case.case.training,
             "seed": case.case.seed + SEED_OF_DRAWS,
@@ -139,7 +140,7 @@ def to_wire(array: Array, form: str = "tensor", layout: str = "contiguous") -> W
 
 def _differentiated(case: ExpandedCase, steps: list[Wire], values: Wire) -> list[str]:
     """Leave out what a module holds from its construction, and what is not passed at all."""
-    held = {name for step in steps for name in step["constructor"].values()}
+    held = {part for s in steps for term in s["constructor"].values() for part in wire.parts(term)}
     return [name for name in case.gradients if name in values and name not in held]
 
 
@@ -154,10 +155,15 @@ def _values(case: ExpandedCase) -> Wire:
     return values
 
 
+def _is_state(case: ExpandedCase, name: str) -> bool:
+    return case.operation.parameters[name.partition(".")[0]].role == "state"
+
+
 def _wire(value: Any) -> Any:
-    """Return `value` in wire form; ``{dtype: float64}`` stands for the framework's dtype."""
-    if isinstance(value, dict) and list(value) == ["dtype"]:
-        return {wire.DTYPE: value["dtype"]}
+    """Return `value` in wire form; ``{dtype: …}`` and ``{api: …}`` stand for what they name."""
+    for key, tag in (("dtype", wire.DTYPE), ("api", wire.API)):
+        if isinstance(value, dict) and list(value) == [key]:
+            return {tag: value[key]}
     if isinstance(value, list):
         return tuple(_wire(item) for item in value)
     return value
@@ -189,37 +195,38 @@ def _fixed(pair: Pair, framework: Framework) -> Mapping[str, Any]:
     return pair.torch_fixed if framework == "torch" else pair.mindspore_fixed
 
 
+def _given(case: ExpandedCase, values: Wire) -> dict[str, Term]:
+    """Return the parameters that have a value, and the term that stands for each."""
+    given: dict[str, Term] = {}
+    for name in (*case.sequences, *(n.partition(".")[0] for n in values)):
+        if name in case.sequences:
+            members = [n for n in case.members(name) if n in values]
+            given[name] = {case.sequences[name]: members}
+        else:
+            given[name] = name
+    return given
+
+
 def _steps(
-    case: ExpandedCase, pair: Pair, framework: Framework, side: Side, given: list[str]
+    case: ExpandedCase, pair: Pair, framework: Framework, side: Side, given: dict[str, Term]
 ) -> list[Wire]:
     if isinstance(side, Composite):
-        return [
-            {
-                "form": step.call,
-                "api": step.api,
-                "args": [a for a in step.args if isinstance(a, int) or a in given],
-                "kwargs": {k: v for k, v in step.kwargs.items() if v in given},
-                "constructor": {k: v for k, v in step.constructor.items() if v in given},
-                "state": {},
-                "fixed": {name: _wire(value) for name, value in step.fixed.items()},
-            }
-            for step in side.steps
-        ]
+        return [_composed(step, given) for step in side.steps]
     form = pair.step_form(framework)
     names = pair.names(framework)
-    role = {name: case.operation.parameters[name].role for name in given}
+    parameters = case.operation.parameters
     positional = pair.torch_positional if framework == "torch" else pair.mindspore_positional
-    args = _leading(case, positional, role)
-    rest = [n for n in given if n not in args and role[n] != "state"]
+    args = _leading(case, positional, given)
+    rest = [n for n in given if n not in args and parameters[n].role != "state"]
     constructs = form in ("module", "optimizer", "schedule")
-    options = {names.get(n, n): n for n in rest if role[n] == "option"}
-    inputs = {names.get(n, n): n for n in rest if role[n] == "input"}
-    state = {names.get(n, n): n for n in given if role[n] == "state"}
+    options = {names.get(n, n): given[n] for n in rest if parameters[n].role == "option"}
+    inputs = {names.get(n, n): given[n] for n in rest if parameters[n].role == "input"}
+    state = {names.get(n, n): n for n in given if parameters[n].role == "state"}
     return [
         {
             "form": form,
             "api": side,
-            "args": args,
+            "args": [term for name in args for term in _spread(case, name, given[name])],
             "kwargs": inputs if constructs else {**inputs, **options},
             "constructor": options if constructs else {},
             "state": state,
@@ -228,8 +235,32 @@ def _steps(
     ]
 
 
+def _composed(step: Step, given: dict[str, Term]) -> Wire:
+    return {
+        "form": step.call,
+        "api": step.api or "",
+        "args": [_term(a, given) for a in step.args if not isinstance(a, str) or a in given],
+        "kwargs": {k: given[v] for k, v in step.kwargs.items() if v in given},
+        "constructor": {k: given[v] for k, v in step.constructor.items() if v in given},
+        "state": {},
+        "fixed": {name: _wire(value) for name, value in step.fixed.items()},
+    }
+
+
+def _term(arg: str | int | list[str | int], given: dict[str, Term]) -> Term:
+    if isinstance(arg, list):
+        return {"list": [_term(a, given) for a in arg if not isinstance(a, str) or a in given]}
+    return given[arg] if isinstance(arg, str) else arg
+
+
+def _spread(case: ExpandedCase, name: str, term: Term) -> list[Term]:
+    """A variadic sequence is passed as so many arguments."""
+    variadic = isinstance(term, dict) and case.operation.parameters[name].variadic
+    return list(next(iter(term.values()))) if variadic and isinstance(term, dict) else [term]
+
+
 def _leading(
-    case: ExpandedCase, positional: list[str] | None, role: Mapping[str, str]
+    case: ExpandedCase, positional: list[str] | None, given: Mapping[str, Term]
 ) -> list[str]:
     """Inputs go by position, in the order of `parameters`, until one is left out; then by name."""
     order = positional
@@ -237,7 +268,7 @@ def _leading(
         order = [n for n, p in case.operation.parameters.items() if p.role == "input"]
     args: list[str] = []
     for name in order:
-        if name not in role:
+        if name not in given:
             break
         args.append(name)
     return args

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from conformance.corpus.apis import refused
-from conformance.corpus.arrays import Input
-from conformance.corpus.expand import ExpandedCase, expand
+from conformance.corpus.arrays import Sequence
+from conformance.corpus.expand import ExpandedCase, expand, input_of
 from conformance.corpus.model import matches
 from conformance.corpus.pairs import plan
-from conformance.corpus.schema import Composite, Difference, Operation, Pair, Side
+from conformance.corpus.schema import Case, Composite, Difference, Operation, Pair, Side
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CaseError
 from conformance.reference import registry
@@ -77,9 +77,7 @@ def _pairs(operation: Operation) -> Broken:
 
 
 def _side(side: Side | None, framework: str, at: Path_) -> Broken:
-    apis = [side] if isinstance(side, str) else [s.api for s in side.steps] if side else []
-    for j, api in enumerate(apis):
-        where = at if isinstance(side, str) else (*at, "steps", j, "api")
+    for where, api in _apis(side, at):
         if not api.startswith(framework + "."):
             yield where, f"{api!r} is not an API of {framework}"
         elif why := refused(api):
@@ -87,11 +85,26 @@ def _side(side: Side | None, framework: str, at: Path_) -> Broken:
     if isinstance(side, Composite):
         for j, step in enumerate(side.steps):
             for k, arg in enumerate(step.args):
-                if isinstance(arg, int) and not 0 <= arg < j:
-                    yield (*at, "steps", j, "args", k), f"step {arg} is not an earlier step"
+                for one in arg if isinstance(arg, list) else [arg]:
+                    if isinstance(one, int) and not 0 <= one < j:
+                        yield (*at, "steps", j, "args", k), f"step {one} is not an earlier step"
         for k, number in enumerate(side.returns or []):
             if not 0 <= number < len(side.steps):
                 yield (*at, "returns", k), f"there is no step {number}"
+
+
+def _apis(side: Side | None, at: Path_) -> Iterator[tuple[Path_, str]]:
+    """Yield where each API of `side` is named, those passed as arguments included."""
+    if isinstance(side, str):
+        yield at, side
+    elif side is not None:
+        for j, step in enumerate(side.steps):
+            here = (*at, "steps", j)
+            if step.api is not None:
+                yield (*here, "api"), step.api
+            for name, value in step.fixed.items():
+                if isinstance(value, dict) and "api" in value:
+                    yield (*here, "fixed", name), str(value["api"])
 
 
 def _shared(operation: Operation) -> Broken:
@@ -108,14 +121,14 @@ def _shared(operation: Operation) -> Broken:
             yield at, f"{name!r} is not a parameter of this operation"
 
 
-def _pair_patterns(operation: Operation, patterns: Sequence[str], at: Path_) -> Broken:
+def _pair_patterns(operation: Operation, patterns: Iterable[str], at: Path_) -> Broken:
     for k, pattern in enumerate(patterns):
         if not any(matches(pattern, pair.id) for pair in operation.pairs):
             yield (*at, k), f"no pair of this file matches {pattern!r}"
 
 
 def _differences(
-    operation: Operation, differences: Sequence[Difference], at: Path_, pairs: Sequence[Pair]
+    operation: Operation, differences: Iterable[Difference], at: Path_, pairs: Iterable[Pair]
 ) -> Broken:
     for j, difference in enumerate(differences):
         where = (*at, j)
@@ -155,12 +168,13 @@ def _cases(operation: Operation) -> Broken:
             yield (*at, "id"), f"case {case.id!r} is listed twice"
         for key, names in (
             ("parameters", case.parameters),
-            ("inputs", case.arrays()),
+            ("inputs", [name for name in case.inputs if name != "seed"]),
             ("grid", case.grid),
         ):
             for name in names:
                 if name not in known and not (key == "grid" and name == "dtype"):
                     yield (*at, key, name), f"{name!r} is not a parameter of this operation"
+        yield from _sequences(operation, case, at)
         for name, values in case.grid.items():
             yield from _grid_values(name, values, (*at, "grid", name))
         if case.source and case.source.document not in documents:
@@ -172,6 +186,18 @@ def _cases(operation: Operation) -> Broken:
             yield (*at, "slip"), "a slip needs the claim it speaks of, in expect"
 
 
+def _sequences(operation: Operation, case: Case, at: Path_) -> Broken:
+    for name, spec in case.inputs.items():
+        parameter = operation.parameters.get(name)
+        sequence = isinstance(spec, Sequence)
+        if parameter is not None and parameter.sequence != sequence:
+            what = "list or tuple" if parameter.sequence else "single array"
+            yield (
+                (*at, "inputs", name),
+                f"{name!r} is a {what}: say so with `sequence` or mend this",
+            )
+
+
 def _grid_values(name: str, values: list[Any], at: Path_) -> Broken:
     if not values:
         yield at, "an empty list gives no case"
@@ -180,7 +206,7 @@ def _grid_values(name: str, values: list[Any], at: Path_) -> Broken:
             yield (*at, j), f"{value!r} is not a dtype; one of {', '.join(DTYPES)}"
         if isinstance(value, dict):
             try:
-                Input.model_validate(value)
+                input_of(value)
             except ValidationError as error:
                 yield (*at, j), error.errors()[0]["msg"].removeprefix("Value error, ")
 

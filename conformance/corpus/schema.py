@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from conformance.corpus.arrays import Input
+from conformance.corpus.arrays import Input, Sequence
 from conformance.corpus.model import Api, CaseId, Model, Name, Prose, Scalar, Text, matches
 from conformance.corpus.published import Document, Expect, Source
 from conformance.taxonomy import Dtype, Framework, Kind
@@ -26,21 +26,34 @@ class Parameter(Model):
     )
     default: Scalar | list[Scalar] = Field(None, description="PyTorch's default, for the reader.")
     type: Literal["any", "dtype"] = Field("any", description="'dtype': values name a dtype.")
+    sequence: bool = Field(False, description="An input that is a list or tuple of tensors.")
+    variadic: bool = Field(False, description="A sequence passed as `*tensors`.")
     note: Text | None = None
 
 
 class Step(Model):
-    """One call of a composite.  `args` are canonical names, or the number of an earlier step."""
+    """One call of a composite.
 
-    api: Api
-    call: Form = "function"
-    args: list[str | int]
+    `args` are canonical names, numbers of earlier steps for their results, or lists of these.
+    A step with ``call: result`` has no API: it calls what its first argument is.
+    """
+
+    api: Api | None = None
+    call: Form | Literal["result"] = "function"
+    args: list[str | int | list[str | int]]
     kwargs: dict[str, str] = Field(default_factory=dict, description="framework name: canonical.")
     constructor: dict[str, str] = Field(default_factory=dict)
     fixed: dict[str, Any] = Field(
         default_factory=dict,
-        description="Always passed, by its own name; {dtype: float64} stands for a dtype.",
+        description="Always passed, by its own name; {dtype: float64} stands for a dtype, "
+        "{api: mindspore.ops.exp} for a function.",
     )
+
+    @model_validator(mode="after")
+    def _callee(self) -> Self:
+        if (self.api is None) != (self.call == "result"):
+            raise ValueError("give an api, or call: result to call what the first argument is")
+        return self
 
 
 class Composite(Model):
@@ -48,6 +61,10 @@ class Composite(Model):
 
     steps: list[Step] = Field(min_length=1, max_length=8)
     returns: list[int] | None = Field(None, description="Step numbers; default: the last step.")
+
+    def apis(self) -> list[str]:
+        """Return the API of each step that has one."""
+        return [step.api for step in self.steps if step.api is not None]
 
 
 Side = Api | Composite
@@ -174,7 +191,7 @@ class Pair(Model):
 def _side_id(side: Side | None) -> str:
     if side is None:
         return "none"
-    return side if isinstance(side, str) else "+".join(step.api for step in side.steps)
+    return side if isinstance(side, str) else "+".join(side.apis())
 
 
 class Accuracy(Model):
@@ -186,6 +203,22 @@ class Accuracy(Model):
     reason: Prose
 
 
+def _written_as(value: Any) -> str:
+    """Return which of `Given` a value of `inputs` is, so that errors speak of that one only."""
+    if isinstance(value, Sequence):
+        return "sequence"
+    if isinstance(value, dict):
+        return "array" if {"list", "tuple"}.isdisjoint(value) else "sequence"
+    return "seed" if isinstance(value, int) else "array"
+
+
+Given = Annotated[
+    Annotated[Input, Tag("array")]
+    | Annotated[Sequence, Tag("sequence")]
+    | Annotated[int, Tag("seed")],
+    Discriminator(_written_as),
+]
+
 AccuracyClass = Literal["exact", "elementwise", "accumulation", "statistical"]
 
 
@@ -196,7 +229,7 @@ class Case(Model):
     title: Text | None = None
     source: Source | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
-    inputs: dict[str, Input | int] = Field(
+    inputs: dict[str, Given] = Field(
         default_factory=dict, description="By canonical name; `seed` seeds the draws."
     )
     dtype: Dtype | None = None
@@ -238,8 +271,12 @@ class Case(Model):
         return seed if isinstance(seed, int) else 0
 
     def arrays(self) -> dict[str, Input]:
-        """Return the inputs without the seed."""
+        """Return the inputs without the seed and without sequences."""
         return {name: spec for name, spec in self.inputs.items() if isinstance(spec, Input)}
+
+    def sequences(self) -> dict[str, Sequence]:
+        """Return the inputs that are lists or tuples of arrays."""
+        return {name: spec for name, spec in self.inputs.items() if isinstance(spec, Sequence)}
 
 
 class Operation(Model):

@@ -18,7 +18,7 @@ from conformance.judge.dtypes import ROUNDOFF, inexact, output_dtypes
 from conformance.judge.expected import Derivative, Expected
 from conformance.reference import registry
 from conformance.reference.distribution import Distribution
-from conformance.reference.registry import Result
+from conformance.reference.registry import Result, scattered
 from conformance.worker import wire
 
 PERTURBATIONS = 8
@@ -178,9 +178,9 @@ class Expectation:
 
     def _analytic(self) -> dict[str, Derivative]:
         def vjp(values: Values, cotangents: list[Array]) -> dict[str, Array]:
-            taken = {k: v for k, v in values.items() if k in self.reference.parameters}
             assert self.reference.gradient is not None
-            return self.reference.gradient(**taken, cotangents=cotangents)
+            taken = self.reference.taken(values)
+            return scattered(self.reference.gradient(**taken, cotangents=cotangents))
 
         names, arrays = self.case.gradients, self.case.arrays
         cotangents = self.cotangents()

@@ -171,7 +171,8 @@ def _composite_names(side: Composite) -> dict[str, str]:
     """Return canonical name: the name it goes by in the steps that use it."""
     names: dict[str, str] = {}
     for step in side.steps:
-        names |= {arg: arg for arg in step.args if isinstance(arg, str)}
+        flat = [part for arg in step.args for part in (arg if isinstance(arg, list) else [arg])]
+        names |= {arg: arg for arg in flat if isinstance(arg, str)}
         names |= {canonical: own for own, canonical in (step.kwargs | step.constructor).items()}
     return names
 

@@ -85,7 +85,7 @@ def _shown(argument: Argument | None) -> str:
 def _api(pair: Pair, framework: Framework) -> str:
     side = pair.side(framework)
     if isinstance(side, Composite):
-        return "+".join(step.api for step in side.steps)
+        return "+".join(side.apis())
     return side or f"no {framework} API"
 
 

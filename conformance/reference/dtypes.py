@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.reference.registry import Reference
+from conformance.reference.registry import Reference, scattered
 
 _DEFAULT = ("bool", "int64", "float32", "complex64")
 
@@ -59,7 +59,7 @@ def output_dtypes(
     `values` are its arguments, arrays in the case's own dtypes; those named in `scalars` are given
     to the frameworks as Python scalars.  Raises ValueError when the rule is for another count.
     """
-    taken = {k: v for k, v in values.items() if k in reference.parameters}
+    taken = reference.taken(values)
     rule: Any = reference.dtype
     if callable(rule):
         rule = rule(**taken)
@@ -78,7 +78,7 @@ def _resolve(rule: Any, taken: Mapping[str, Any], scalars: Collection[str]) -> s
     if rule != "promote":
         return rule
     groups: tuple[list[str], list[str], list[str]] = ([], [], [])
-    for name, value in taken.items():
+    for name, value in scattered(taken).items():
         if not isinstance(value, np.ndarray):
             continue
         if name in scalars:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -48,12 +48,38 @@ class Reference:
 
     def __call__(self, **values: Any) -> Result:
         """Run the oracle with the values it takes; parameters it does not name are not passed."""
-        taken = {k: v for k, v in values.items() if k in self.parameters}
-        result = self.function(**taken)
+        result = self.function(**self.taken(values))
         return result if isinstance(result, Result) else Result(result)
+
+    def taken(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments among `values`; ``tensors.0``, ``tensors.1``, … make up a list."""
+        return {k: v for k, v in gathered(values).items() if k in self.parameters}
 
 
 _REGISTRY: dict[str, Reference] = {}
+
+
+def gathered(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` with the members of a sequence, ``tensors.0``, …, as one list."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        owner, dot, _ = name.partition(".")
+        if dot:
+            found.setdefault(owner, []).append(value)
+        else:
+            found[owner] = value
+    return found
+
+
+def scattered(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` with lists by member, as `gathered` takes them."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, list):
+            found |= {f"{name}.{i}": item for i, item in enumerate(value)}
+        else:
+            found[name] = value
+    return found
 
 
 def flatten(output: Any) -> Iterator[Any]:
@@ -72,8 +98,8 @@ def reference(
 
     `dtype` is the rule for the dtypes of its outputs (see DtypeRule).  `gradient`, where the
     analytic derivative is known, takes the same arguments and ``cotangents`` (one float64 array
-    for each output) and returns the vector-Jacobian products by canonical name; without it the
-    judge differentiates numerically.
+    for each output) and returns the vector-Jacobian products by canonical name, a list of them for
+    a sequence; without it the judge differentiates numerically.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:

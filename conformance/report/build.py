@@ -157,7 +157,7 @@ def side_name(side: Side | None) -> str:
 
 
 def _apis(side: Side) -> list[str]:
-    return [side] if isinstance(side, str) else [step.api for step in side.steps]
+    return [side] if isinstance(side, str) else side.apis()
 
 
 def _signatures(pair: Pair, info: RunInfo) -> Iterable[views.SignatureView]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from conformance.corpus.expand import ExpandedCase
@@ -58,7 +58,7 @@ class _Program:
         own: dict[str, str] = {}
         for step in self.message["steps"]:
             for group in ("kwargs", "constructor", "state"):
-                own |= {canonical: name for name, canonical in step[group].items()}
+                own |= {term: name for name, term in step[group].items() if isinstance(term, str)}
         names: dict[str, str] = {}
         for canonical in self.case.specs:
             name = own.get(canonical) or self._positional(canonical)
@@ -188,10 +188,12 @@ class _Program:
         return next((name for name in dtypes if "float" in name), "float32")
 
     def _call(self, step: Any, callee: str, results: list[str]) -> str:
-        args = [results[a] if isinstance(a, int) else self._value(a) for a in step["args"]]
+        args = [self._value(a, results) for a in step["args"]]
         fixed = {} if step["form"] == "module" else step["fixed"]
         keywords = self._keywords(step["kwargs"], fixed)
-        member = step["api"].rsplit(".", 1)[1]
+        member = step["api"].rpartition(".")[2]
+        if step["form"] == "result":
+            return call(args[0], [*args[1:], *keywords])
         if step["form"] == "property":
             return f"{args[0]}.{member}"
         if step["form"] == "method":
@@ -212,8 +214,10 @@ class _Program:
         from conformance.reference import registry  # noqa: PLC0415  (scipy: not for every page)
 
         entry = registry.get(step["api"])
-        taken = [n for n in self.message["values"] if n in entry.parameters]
-        arguments = [f"{n}={self._value(n)}" for n in taken]
+        taken = entry.taken(self.message["values"])
+        terms: dict[str, wire.Term] = {n: n for n in taken}
+        terms |= {n: {"list": self.case.members(n)} for n in taken if n in self.case.sequences}
+        arguments = [f"{n}={self._value(term)}" for n, term in terms.items()]
         if "training" in entry.parameters and "training" not in taken:
             arguments.append(f"training={self.message['training']}")
         made = call(entry.function.__name__, arguments)
@@ -230,20 +234,30 @@ class _Program:
         given = [f"{n} = {self._option(options[n])}" for n in ("base_lr", "steps") if n in options]
         return [*given, *self.dialect.schedule(api, constructor)]
 
-    def _keywords(self, given: dict[str, str], fixed: dict[str, Any]) -> list[str]:
-        named = {name: self._value(canonical) for name, canonical in given.items()}
+    def _keywords(self, given: dict[str, wire.Term], fixed: dict[str, Any]) -> list[str]:
+        named = {name: self._value(term) for name, term in given.items()}
         named |= {name: self._option(value) for name, value in fixed.items()}
         return [f"{name}={value}" for name, value in named.items()]
 
-    def _value(self, canonical: str) -> str:
-        if canonical in self.case.specs:
-            return self.names[canonical]
-        return self._option(self.message["values"][canonical])
+    def _value(self, term: wire.Term, results: Sequence[str] = ()) -> str:
+        if isinstance(term, int):
+            return results[term]
+        if isinstance(term, dict):
+            kind, members = next(iter(term.items()))
+            items = ", ".join(self._value(member, results) for member in members)
+            if kind == "list":
+                return f"[{items}]"
+            return f"({items},)" if len(members) == 1 else f"({items})"
+        if term in self.case.specs:
+            return self.names[term]
+        return self._option(self.message["values"][term])
 
     def _option(self, value: Any) -> str:
         if isinstance(value, dict) and wire.ARRAY in value:
             array = to_array(value)
             return self.dialect.tensor(Expression(literal(array), array.size > 0), dtype_of(array))
+        if isinstance(value, dict) and wire.API in value:
+            return str(value[wire.API])
         if isinstance(value, dict):
             return self.dialect.dtype(value[wire.DTYPE])
         if isinstance(value, tuple | list):

@@ -81,7 +81,7 @@ def _apis(case: ExpandedCase, pair: Pair, target: Target) -> Iterator[str]:
     """Yield the APIs of the pair and of the documents' claims that are `target`'s to describe."""
     side = pair.torch if target.framework == "torch" else pair.mindspore
     if isinstance(side, Composite):
-        yield from (step.api for step in side.steps)
+        yield from side.apis()
     elif side is not None:
         yield side
     for document in case.operation.documents:

@@ -132,6 +132,8 @@ class Adapter:
         if isinstance(value, dict):
             if wire.ARRAY in value:
                 return self.given(value)
+            if wire.API in value:
+                return self.resolve(value[wire.API])
             return self.dtype(value[wire.DTYPE])
         if isinstance(value, tuple):
             return tuple(self.value(item) for item in value)
@@ -202,11 +204,20 @@ class Adapter:
     ) -> Any:
         """Run one step; a module is constructed, given its state and called."""
         target = self.callable(step, values, train)
-        args = [results[a] if isinstance(a, int) else values[a] for a in step["args"]]
-        return self.invoke(step, target, args, self.kwargs(step, values))
+        args = [self.term(a, values, results) for a in step["args"]]
+        return self.invoke(step, target, args, self.kwargs(step, values, results))
+
+    def term(self, term: wire.Term, values: Mapping[str, Any], results: list[Any]) -> Any:
+        """Return what `term` stands for: a value, the result of an earlier step, or several."""
+        if isinstance(term, dict):
+            kind, members = next(iter(term.items()))
+            return wire.SEQUENCES[kind](self.term(m, values, results) for m in members)
+        return results[term] if isinstance(term, int) else values[term]
 
     def invoke(self, step: Message, target: Any, args: list[Any], kwargs: Message) -> Any:
         """Call `target` in the form of `step`."""
+        if step["form"] == "result":
+            return args[0](*args[1:], **kwargs)
         if step["form"] in ("method", "property"):
             name = step["api"].rsplit(".", 1)[1]
             member = getattr(args[0], name)
@@ -214,7 +225,12 @@ class Adapter:
         return target(*args, **kwargs)
 
     def callable(self, step: Message, values: Mapping[str, Any], train: bool) -> Any:
-        """Return what `step` calls: the API itself, or the module it constructs."""
+        """Return what `step` calls: the API itself, or the module it constructs.
+
+        A step of form ``result`` calls its first argument, so there it is None.
+        """
+        if step["form"] == "result":
+            return None
         api = self.resolve(step["api"])
         if step["form"] != "module":
             return api
@@ -236,11 +252,12 @@ class Adapter:
 
     def constructor(self, step: Message, values: Mapping[str, Any]) -> Message:
         """Return the keyword arguments a module, optimizer or schedule is constructed with."""
-        return {n: values[c] for n, c in step["constructor"].items()} | self._fixed(step)
+        given = {n: self.term(t, values, []) for n, t in step["constructor"].items()}
+        return given | self._fixed(step)
 
-    def kwargs(self, step: Message, values: Mapping[str, Any]) -> Message:
+    def kwargs(self, step: Message, values: Mapping[str, Any], results: list[Any]) -> Message:
         """Return the keyword arguments of the call."""
-        given = {name: values[canonical] for name, canonical in step["kwargs"].items()}
+        given = {n: self.term(t, values, results) for n, t in step["kwargs"].items()}
         constructs = step["form"] in ("module", "optimizer", "schedule")
         return given if constructs else given | self._fixed(step)
 

@@ -167,8 +167,8 @@ class MindSporeAdapter(Adapter):
             return cell(*tensors)
         results: list[Any] = []
         for step, target in zip(message["steps"], targets, strict=True):
-            args = [results[a] if isinstance(a, int) else values[a] for a in step["args"]]
-            results.append(self.invoke(step, target, args, self.kwargs(step, values)))
+            args = [self.term(a, values, results) for a in step["args"]]
+            results.append(self.invoke(step, target, args, self.kwargs(step, values, results)))
         if message["returns"] is None:
             return results[-1]
         return tuple(results[i] for i in message["returns"])

@@ -17,6 +17,8 @@ from typing import Any
 
 import mindspore as ms
 
+from conformance.worker import wire
+
 Message = dict[str, Any]
 _FOLDER = tempfile.TemporaryDirectory(prefix="cells-", dir=Path.cwd())
 """In the worker's own folder, which goes when the worker goes."""
@@ -32,7 +34,12 @@ def wrap(
 
     The cell's attribute ``inputs`` names those tensors, canonically and in order.
     """
-    used = {a for s in message["steps"] for a in [*s["args"], *s["kwargs"].values()]}
+    used = {
+        part
+        for step in message["steps"]
+        for term in [*step["args"], *step["kwargs"].values()]
+        for part in wire.parts(term)
+    }
     names = [n for n in values if n in used and isinstance(values[n], ms.Tensor)]
     constants = {n: v for n, v in values.items() if n in used and n not in names}
     extras = [{} if s["form"] == "module" else fixed(s) for s in message["steps"]]
@@ -40,24 +47,36 @@ def wrap(
     parts = [None if s["form"] in ("method", "property") else t
              for s, t in zip(message["steps"], targets, strict=True)]  # fmt: skip
     flat = {f"k{i}_{name}": v for i, extra in enumerate(extras) for name, v in extra.items()}
-    cell = _cell_class(source)(parts, {f"c_{n}": v for n, v in constants.items()} | flat)
+    held = {f"c_{_variable(n)}": v for n, v in constants.items()}
+    cell = _cell_class(source)(parts, held | flat)
     cell.inputs = tuple(names)
     return cell, [values[n] for n in names]
 
 
+def _variable(name: str) -> str:
+    """Return a name for a value; members of a sequence are called ``tensors.0``, ``tensors.1``."""
+    return name.replace(".", "__")
+
+
 def _source(message: Message, names: list[str], extras: list[Message]) -> str:
-    def term(arg: str | int) -> str:
+    def term(arg: wire.Term) -> str:
         if isinstance(arg, int):
             return f"r{arg}"
-        return f"x_{arg}" if arg in names else f"self.c_{arg}"
+        if isinstance(arg, dict):
+            kind, members = next(iter(arg.items()))
+            inner = ", ".join(map(term, members))
+            return f"[{inner}]" if kind == "list" else f"({inner},)" if members else "()"
+        return f"x_{_variable(arg)}" if arg in names else f"self.c_{_variable(arg)}"
 
     lines = []
     for i, (step, extra) in enumerate(zip(message["steps"], extras, strict=True)):
         args = [term(a) for a in step["args"]]
         keywords = [f"{name}={term(c)}" for name, c in step["kwargs"].items()]
         keywords += [f"{name}=self.k{i}_{name}" for name in extra]
-        member = step["api"].rsplit(".", 1)[1]
-        if step["form"] == "property":
+        member = step["api"].rpartition(".")[2]
+        if step["form"] == "result":
+            lines.append(f"r{i} = {args[0]}({', '.join(args[1:] + keywords)})")
+        elif step["form"] == "property":
             lines.append(f"r{i} = {args[0]}.{member}")
         elif step["form"] == "method":
             lines.append(f"r{i} = {args[0]}.{member}({', '.join(args[1:] + keywords)})")
@@ -66,7 +85,7 @@ def _source(message: Message, names: list[str], extras: list[Message]) -> str:
     last = len(lines) - 1
     returns = message["returns"]
     result = f"r{last}" if returns is None else f"({', '.join(f'r{i}' for i in returns)},)"
-    parameters = ", ".join(["self", *(f"x_{n}" for n in names)])
+    parameters = ", ".join(["self", *(f"x_{_variable(n)}" for n in names)])
     body = "\n".join(f"        {line}" for line in [*lines, f"return {result}"])
     return (
         "from mindspore import nn\n\n\n"

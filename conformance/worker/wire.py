@@ -10,23 +10,41 @@ one key that starts with ``$``:
 ``{"$dtype": name}``      a dtype as an option value
 ``{"$named": (type, {field: value})}``  a named tuple; plain tuples and lists go as themselves
 ``{"$object": repr}``     anything else a framework returned
+``{"$api": name}``        a function of the framework, as an argument
 ========================  =====================================================================
 
 bfloat16 travels as its 16 bits, so neither side needs a NumPy extension type.
+
+What a call is given is written as *terms*: the name of a value, the number of an earlier step for
+its result, or ``{"list": terms}`` and ``{"tuple": terms}`` for a sequence of these.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 ARRAY, DTYPE, NAMED, OBJECT = "$array", "$dtype", "$named", "$object"
+API = "$api"
+SEQUENCES: dict[str, type[list[Any]] | type[tuple[Any, ...]]] = {"list": list, "tuple": tuple}
+Term = str | int | dict[str, Any]
 
 
 def pack(dtype: str, array: np.ndarray[Any, Any]) -> dict[str, Any]:
     """Return the wire form of `array`, whose bytes hold elements of the dtype named `dtype`."""
     return {ARRAY: (dtype, tuple(int(n) for n in array.shape), array.tobytes())}
+
+
+def parts(term: Term) -> Iterator[str | int]:
+    """Yield the names and step numbers in `term`."""
+    if isinstance(term, dict):
+        for members in term.values():
+            for member in members:
+                yield from parts(member)
+    else:
+        yield term
 
 
 def unpack(value: dict[str, Any]) -> np.ndarray[Any, Any]:
