@@ -30,8 +30,14 @@ CONVERSIONS: dict[Convert, Callable[[Any], Any]] = {
     "pair": lambda value: (value, value) if np.isscalar(value) else value,
     "list": lambda value: [value] if np.isscalar(value) else list(value),
     "tensor": lambda value: wire.pack("float32", np.asarray(value, dtype=np.float32)),
+    "insert_axis_2": lambda value: np.expand_dims(value, 2),
 }
 """How a PyTorch value becomes MindSpore's: what `mindspore_convert` chooses from.  None stays."""
+
+INVERSES: dict[Convert, Callable[[Array], Array]] = {
+    "insert_axis_2": lambda array: array.squeeze(2) if array.shape[2:3] == (1,) else array,
+}
+"""How state and gradients of another shape come back in the case's own."""
 
 
 @dataclass(frozen=True, eq=False)

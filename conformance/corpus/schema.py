@@ -68,7 +68,7 @@ class Composite(Model):
 
 
 Side = Api | Composite
-Convert = Literal["one_minus", "negate", "pair", "list", "tensor"]
+Convert = Literal["one_minus", "negate", "pair", "list", "tensor", "insert_axis_2"]
 Target = Annotated[
     str, StringConstraints(pattern=r"^(numpy|torch|mindspore)(@[\w.+]+)?(:\w+){0,2}$")
 ]

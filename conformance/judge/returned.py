@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from conformance.corpus.inputs import Array
+from conformance.corpus.pairs import INVERSES
 from conformance.judge import structure
 from conformance.judge.budget import budget_of, peer_budget
 from conformance.judge.compare import Comparison, Rules, compare, compare_gradient
@@ -131,12 +132,26 @@ class PeerStandard:
 def examine(item: Item, outcome: Returned, standard: Standard) -> Examined:
     """Compare all that `outcome` holds with `standard`."""
     seen = Examined()
+    outcome = _as_given(item, outcome)
     _outputs(seen, outcome, standard)
     _state(seen, item, outcome, standard)
     _mutated(seen, item, outcome, standard)
     if item.framework != "numpy":
         _gradients(seen, item, outcome, standard)
     return seen
+
+
+def _as_given(item: Item, outcome: Returned) -> Returned:
+    """Undo the conversions that change shapes: state and gradients get those of the case."""
+    conversions = item.pair.mindspore_convert if item.framework == "mindspore" else {}
+    undo = {name: INVERSES[c] for name, c in conversions.items() if c in INVERSES}
+    if not undo:
+        return outcome
+    back = {n: undo[n](a) for n, a in outcome.state.items() if n in undo and a is not None}
+    slopes = {n: undo[n](a) for n, a in outcome.gradients.items() if n in undo and a is not None}
+    return replace(
+        outcome, state={**outcome.state, **back}, gradients={**outcome.gradients, **slopes}
+    )
 
 
 def greatest(a: float | None, b: float | None) -> float | None:
