@@ -59,6 +59,7 @@ class Call:
         gradients  canonical names
         training   bool
         seed       int
+        order      where MindSpore orders its outputs otherwise: its number of each canonical one
     """
 
     message: Wire
@@ -92,6 +93,8 @@ def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
         if step["form"] in ("method", "property", "result") and not step["args"]:
             raise CaseError(f"{step['api']} is called on its first input, which is left out")
     form = pair.form(framework)
+    reordered = framework == "mindspore" and pair.mindspore_returns
+    order = {"order": pair.mindspore_returns} if reordered else {}
     return Call(
         {
             "kind": form if form in ("optimizer", "schedule", "random") else "function",
@@ -101,6 +104,7 @@ def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
             "gradients": _differentiated(case, steps, values),
             "training": case.case.training,
             "seed": case.case.seed + SEED_OF_DRAWS,
+            **order,
         }
     )
 

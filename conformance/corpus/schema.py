@@ -141,6 +141,9 @@ class Pair(Model):
         None, description="Canonical names passed by position."
     )
     mindspore_positional: list[str] | None = None
+    mindspore_returns: list[int] | None = Field(
+        None, min_length=1, description="For each of PyTorch's outputs, the number of MindSpore's."
+    )
     torch_fixed: dict[str, Any] = Field(
         default_factory=dict, description="Always passed, by its own name."
     )

@@ -38,6 +38,19 @@ def compare(
 
     A Python `scalar` has no dtype or shape of its own, so these are not compared.
     """
+    out, findings = form(got, expected, scalar)
+    if out is None:
+        return Comparison(findings)
+    with np.errstate(all="ignore"):
+        if expected.dtype in INEXACT:
+            found, ratio = _floating(out, expected, s, rules)
+        else:
+            found, ratio = _discrete(out, expected), None
+    return Comparison([*findings, *found], ratio)
+
+
+def form(got: Any, expected: Expected, scalar: bool = False) -> tuple[Array | None, list[Finding]]:
+    """Compare dtype and shape; return the array as well, or None when it cannot be compared."""
     out = np.asarray(got)
     where, y = expected.where, expected.y
     findings: list[Finding] = []
@@ -46,16 +59,11 @@ def compare(
         findings.append(Finding(Kind.RETURN_DTYPE, where, detail))
     if out.shape != y.shape:
         detail = f"shape is {out.shape}, but should be {y.shape}"
-        return Comparison([*findings, Finding(Kind.RETURN_SHAPE, where, detail)])
+        return None, [*findings, Finding(Kind.RETURN_SHAPE, where, detail)]
     if out.dtype.kind not in "biufc" and out.dtype.name != "bfloat16":
         detail = f"is of type {type(got).__name__}, but should be {expected.dtype}"
-        return Comparison([*findings, Finding(Kind.RETURN_DTYPE, where, detail)])
-    with np.errstate(all="ignore"):
-        if expected.dtype in INEXACT:
-            found, ratio = _floating(out, expected, s, rules)
-        else:
-            found, ratio = _discrete(out, expected), None
-    return Comparison([*findings, *found], ratio)
+        return None, [*findings, Finding(Kind.RETURN_DTYPE, where, detail)]
+    return out, findings
 
 
 def _discrete(out: Array, expected: Expected) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.judge import random_, returned
+from conformance.judge import identities, random_, returned
 from conformance.judge.claims import ClaimCheck, slip_of
 from conformance.judge.item import Item
 from conformance.judge.oracle import Expectation
@@ -73,7 +73,12 @@ def _value(
     if expectation.distribution is not None:
         law = expectation.distribution
         return random_.examine(outcome, law, expectation.dtypes[0])
-    return returned.examine(item, outcome, OracleStandard(expectation))
+    outcome, reordered = returned.in_order(item, outcome)
+    seen = returned.examine(item, outcome, OracleStandard(expectation))
+    if expectation.identities is not None:
+        identities.examine(seen, item, outcome, expectation)
+    seen.findings += reordered
+    return seen
 
 
 def _against_peer(item: Item, outcome: Outcome, peer: Outcome | None) -> Examined:

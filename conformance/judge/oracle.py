@@ -18,7 +18,7 @@ from conformance.judge.dtypes import ROUNDOFF, inexact, output_dtypes
 from conformance.judge.expected import Derivative, Expected
 from conformance.reference import registry
 from conformance.reference.distribution import Distribution
-from conformance.reference.registry import Result, scattered
+from conformance.reference.registry import Identities, Result, scattered
 from conformance.worker import wire
 
 PERTURBATIONS = 8
@@ -33,7 +33,8 @@ class Expectation:
     """What the reference says of one case.
 
     `raised` is the reference's exception, or None; then `outputs`, `state` and `mutated` are what
-    must come out, and `structure` says in which form.  `precise` is False where the reference could
+    must come out, and `structure` says in which form.  Where `identities` must hold instead, the
+    output only has the dtypes and shapes of `forms`.  `precise` is False where the reference could
     not run beyond the precision of what it judges; `Expected.error` then makes up for it.
     """
 
@@ -49,7 +50,9 @@ class Expectation:
         self.state: dict[str, Expected] = {}
         self.mutated: dict[str, Expected] = {}
         self.distribution: Distribution | None = None
-        self._wide = any(a.dtype.name in _WIDE for a in case.arrays.values())
+        self.identities: Identities | None = None
+        self.forms: list[Expected] = []
+        self.wide = any(a.dtype.name in _WIDE for a in case.arrays.values())
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._evaluate()
@@ -100,11 +103,11 @@ class Expectation:
 
     def _evaluate(self) -> None:
         try:
-            self.values = self._cast(np.longdouble if self._wide else np.float64)
+            self.values = self._cast(np.longdouble if self.wide else np.float64)
             result = self._run(self.values)
         except Exception as error:
             try:
-                if not self._wide:
+                if not self.wide:
                     raise
                 self.values = self._cast(np.float64)
                 result = self._run(self.values)
@@ -118,13 +121,17 @@ class Expectation:
             self.distribution = result.output
             self.dtypes = output_dtypes(self.reference, self.case, 1)
             return
-        leaves = structure.flatten(result.output)
-        self.structure = structure.describe(result.output)
+        output = result.output
+        if isinstance(output, Identities):
+            self.identities, output = output, output.output
+        leaves = structure.flatten(output)
+        self.structure = structure.describe(output)
         dtypes = output_dtypes(self.reference, self.case, len(leaves))
-        self.outputs = [
+        self.forms = [
             self._expected(where, y, dtype)
             for where, y, dtype in zip(structure.labels(len(leaves)), leaves, dtypes, strict=True)
         ]
+        self.outputs = [] if self.identities else self.forms
         self.state = self._named("state", result.state)
         self.mutated = self._named("mutated", result.mutated)
 
@@ -166,7 +173,8 @@ class Expectation:
                 result = self._run(self._moved(way))
             except Exception:
                 continue
-            ordered = [*structure.flatten(result.output), *result.state.values()]
+            unique = () if self.identities else structure.flatten(result.output)
+            ordered = [*unique, *result.state.values()]
             return [np.asarray(y) for y in (*ordered, *result.mutated.values())]
         return []
 

@@ -154,6 +154,19 @@ def _as_given(item: Item, outcome: Returned) -> Returned:
     )
 
 
+def in_order(item: Item, outcome: Returned) -> tuple[Returned, list[Finding]]:
+    """Return `outcome` with MindSpore's outputs in PyTorch's order, and that they were not."""
+    order = item.pair.mindspore_returns if item.framework == "mindspore" else None
+    output = outcome.output
+    if not order or not isinstance(output, tuple | list) or len(output) <= max(order):
+        return outcome, []
+    chosen = tuple(output[i] for i in order)
+    numbers = ", ".join(map(str, order))
+    detail = f"of {len(output)} outputs, number {numbers} is what PyTorch returns, in that order"
+    moved = replace(outcome, output=chosen[0] if len(chosen) == 1 else chosen)
+    return moved, [Finding(Kind.RETURN_STRUCTURE, "output", detail)]
+
+
 def greatest(a: float | None, b: float | None) -> float | None:
     """Return the greater of two measurements, either of which may not have been made."""
     return b if a is None else a if b is None else max(a, b)

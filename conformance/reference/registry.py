@@ -26,14 +26,41 @@ with one of these for each output, or a function of the same arguments that retu
 class Result:
     """What a reference returns when there is more to say than the output.
 
-    `output` is an array, or a (named) tuple of arrays; `state` and `mutated` hold the arrays that
-    module state and inputs must have after the call, by canonical name.  What is not listed must
-    be unchanged.
+    `output` is an array, a (named) tuple of arrays, or Identities; `state` and `mutated` hold the
+    arrays that module state and inputs must have after the call, by canonical name.  What is not
+    listed must be unchanged.
     """
 
     output: Any
     state: dict[str, Any] = field(default_factory=dict)
     mutated: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """An equation that right outputs fulfil: `got`, made from the outputs, is `should`.
+
+    `scale` is the size that rounding errors of a good algorithm are relative to, such as the norm
+    of the matrix that factors must multiply to; it broadcasts against `should`.
+    """
+
+    name: str
+    got: Any
+    should: Any
+    scale: Any
+
+
+@dataclass(frozen=True)
+class Identities:
+    """What a reference returns when several outputs are right: up to sign, order or phase.
+
+    `output` is one right answer; the others have its structure, shapes and dtypes.  `relations`
+    takes the outputs, flat and in the precision of the oracle, and returns what must hold of them.
+    Gradients of such an output depend on the choice and are not compared.
+    """
+
+    output: Any
+    relations: Callable[[list[Any]], list[Relation]]
 
 
 @dataclass(frozen=True)

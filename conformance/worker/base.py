@@ -11,7 +11,7 @@ import re
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -319,9 +319,20 @@ def rebuild(value: Any, items: Iterator[Any]) -> Any:
     return next(items)
 
 
-def cotangents(shapes: list[tuple[int, ...] | None]) -> list[np.ndarray[Any, Any] | None]:
-    """Return the fixed cotangent of each output; None (no shape) for one that has no derivative."""
-    return [None if s is None else wire.cotangent(s, i) for i, s in enumerate(shapes)]
+def cotangents(
+    shapes: list[tuple[int, ...] | None], order: Sequence[int] = ()
+) -> list[np.ndarray[Any, Any] | None]:
+    """Return the fixed cotangent of each output; None (no shape) for one that has no derivative.
+
+    `order` gives for each canonical output the number of this framework's; others have none.
+    """
+    number = {own: i for i, own in enumerate(order)}
+    if not order or max(order) >= len(shapes):
+        number = {i: i for i in range(len(shapes))}
+    return [
+        None if s is None or i not in number else wire.cotangent(s, number[i])
+        for i, s in enumerate(shapes)
+    ]
 
 
 def _short(text: str) -> str:

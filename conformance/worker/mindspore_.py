@@ -204,7 +204,7 @@ class MindSporeAdapter(Adapter):
             if canonical in message["gradients"]
         }
         outputs = list(leaves(result))
-        seeds = cotangents([self._shape(out) for out in outputs])
+        seeds = cotangents([self._shape(out) for out in outputs], message.get("order", ()))
         heads = [
             ms.ops.zeros_like(out)
             if seed is None

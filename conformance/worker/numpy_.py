@@ -11,7 +11,7 @@ import numpy as np
 from conformance.reference import registry
 from conformance.reference.distribution import Distribution
 from conformance.reference.dtypes import output_dtypes
-from conformance.reference.registry import Result
+from conformance.reference.registry import Identities, Result
 from conformance.worker import wire
 from conformance.worker.base import Adapter, Message, TargetUnavailable
 
@@ -60,9 +60,11 @@ class NumpyAdapter(Adapter):
         values["training"] = message["training"]
         copies = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in values.items()}
         result: Result = entry(**copies)
-        count = len(list(registry.flatten(result.output)))
-        names = output_dtypes(entry, self._as_drawn(message), count, _scalars(message))
         output = result.output
+        if isinstance(output, Identities):
+            output = output.output
+        count = len(list(registry.flatten(output)))
+        names = output_dtypes(entry, self._as_drawn(message), count, _scalars(message))
         if isinstance(output, Distribution):
             output, names = _draws(output, message["seed"]), names * 3
         return {
