@@ -140,6 +140,25 @@ def report(
 
 
 @app.command()
+def coverage(
+    run: Annotated[Path, typer.Argument(help="A run file of the whole corpus.")] = Path(
+        "reports/run.sqlite"
+    ),
+    depth: Annotated[
+        bool, typer.Option("--depth", help="For each pair, which kinds of cases it has.")
+    ] = False,
+    format: Annotated[str, typer.Option("--format", "-f", help="text or json.")] = "text",
+    config: Config = None,
+) -> None:
+    """Count published pairs: executed, upheld, refuted, not comparable here, not covered.
+
+    The published tables are those of MindSpore r2.0, r2.4.10 and r2.7; the latest claim on a pair
+    is judged.  Which names exist is asked of the installed frameworks.
+    """
+    commands.coverage(run, depth=depth, format_=format, config=config)
+
+
+@app.command()
 def targets(
     names: Annotated[
         list[str] | None,

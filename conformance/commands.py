@@ -12,15 +12,19 @@ import typer
 from conformance.corpus import loader
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.schema import Operation
+from conformance.coverage import published
+from conformance.coverage.coverage import measure
 from conformance.errors import CallerError, ConformanceError, HarnessError
 from conformance.judge import known as known_differences
 from conformance.judge.run import Verdicts, judge_run, judge_runs
 from conformance.report import code, formats
+from conformance.report import coverage as coverage_table
 from conformance.report import terminal as show_on
 from conformance.run import session, target
-from conformance.run.gateway import Worker, WorkerUnavailable
+from conformance.run.gateway import Worker, WorkerDied, WorkerUnavailable
 from conformance.run.select import Selection
 from conformance.run.store import RunFile
+from conformance.taxonomy import FRAMEWORKS
 
 EVERY_TARGET = (
     *target.DEFAULT_TARGETS,
@@ -32,6 +36,10 @@ EVERY_TARGET = (
     "mindspore:ascend",
     "mindspore:ascend:graph",
 )
+
+
+DESCRIBE_SECONDS = 120.0
+"""How long a framework may take to say which of all published names it has."""
 
 
 def check(paths: Sequence[Path], known: Path | None) -> None:
@@ -156,6 +164,40 @@ def targets(names: Sequence[str] | None, config: Path | None) -> None:
     show_on.targets(rows)
     if all("unavailable" in info for name, info in rows if target.framework_of(name) != "numpy"):
         raise ConformanceError("no framework is available")
+
+
+def coverage(run: Path, *, depth: bool, format_: str, config: Path | None) -> None:
+    """Print what `run` says of the published pairs; exits 3 where a framework cannot be asked."""
+    if format_ not in ("text", "json"):
+        raise CallerError(f"--format {format_}: choose from text, json")
+    file = RunFile.open(run)
+    try:
+        corpus = file.corpus()
+        verdicts = judge_runs([file], today=date.today())
+    finally:
+        file.close()
+    found = measure(corpus, verdicts, _existing(config))
+    if format_ == "json":
+        typer.echo(json.dumps(coverage_table.as_json(found, depth=depth), indent=2))
+    else:
+        coverage_table.show(found, show_on.console(), depth=depth)
+
+
+def _existing(config: Path | None) -> set[str]:
+    """Return the published names that the installed frameworks have."""
+    configured = target.configured(config)
+    existing: set[str] = set()
+    for framework in FRAMEWORKS:
+        names = dict.fromkeys(getattr(pair, framework) for pair in published.pairs())
+        try:
+            worker = Worker(target.parse(framework, configured))
+            worker.send(("describe", "", list(names)))
+            _, messages = worker.receive(timeout=DESCRIBE_SECONDS)
+        except (WorkerUnavailable, WorkerDied) as error:
+            raise HarnessError(f"{framework} cannot say which names exist: {error}") from None
+        worker.close()
+        existing |= {message["api"] for message in messages if message["exists"]}
+    return existing
 
 
 def show(wanted: str, paths: Sequence[Path], frameworks: Sequence[str], *, gradients: bool) -> None:
