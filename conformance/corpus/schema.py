@@ -88,6 +88,10 @@ class Difference(Model):
         default_factory=lambda: ["mindspore"],
         description="Targets it holds for; 'mindspore' covers its devices and modes.",
     )
+    where: list[str] = Field(
+        default_factory=list,
+        description="Only here: output, output 1, gradient of weight, state bias; * as wildcard.",
+    )
     at_most: float | None = Field(
         None, gt=0, description="Greatest error in roundoffs it excuses; a greater one is new."
     )

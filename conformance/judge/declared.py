@@ -141,9 +141,10 @@ def _judgeable(difference: Difference, items: Sequence[Seen]) -> list[Seen]:
 
 
 def _excuses(difference: Difference, finding: Finding) -> bool:
-    """Tell whether `finding` is within the error that `difference` excuses."""
+    """Tell whether `finding` is in a place and within the error that `difference` excuses."""
     limit, ratio = difference.at_most, finding.ratio
-    return limit is None or ratio is None or ratio <= limit
+    here = not difference.where or any(matches(p, finding.where) for p in difference.where)
+    return here and (limit is None or ratio is None or ratio <= limit)
 
 
 def shows(one: Seen, kind: Kind) -> bool:

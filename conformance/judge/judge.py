@@ -62,7 +62,7 @@ def judge(
     introspection of signatures.
     """
     given = list(items)
-    bench = _Bench(given)
+    bench = Bench(given)
     with np.errstate(all="ignore"):
         judged = [bench.judge(item, outcome, known, versions, today) for item, outcome in given]
     lines = [*problems, *bench.problems]
@@ -72,8 +72,11 @@ def judge(
     return Judgement(judged, list(dict.fromkeys(lines)))
 
 
-class _Bench:
-    """What judging one run shares: an oracle for each case, and what PyTorch did."""
+class Bench:
+    """What judging one run shares: an oracle for each case, and what PyTorch did.
+
+    `problems` collects a line for each reference that raised and each failure of the judge.
+    """
 
     def __init__(self, given: Sequence[tuple[Item, Outcome]]) -> None:
         self.problems: list[str] = []
@@ -95,6 +98,7 @@ class _Bench:
         versions: Mapping[str, str],
         today: date,
     ) -> Judged:
+        """Return the verdict on one item."""
         try:
             seen, checks = self._examine(item, outcome)
         except Exception as error:
