@@ -85,6 +85,9 @@ def run(
             help="Words looked for in `case · pair · target`, with and, or, not, ( ).",
         ),
     ] = "",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only the first value case of each pair.")
+    ] = False,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, help="Workers at a time.")
     ] = DEFAULT_JOBS,
@@ -106,6 +109,7 @@ def run(
         paths or [Path("cases")],
         targets=target,
         select=select,
+        quick=quick,
         jobs=jobs,
         timeout=timeout,
         out=out,

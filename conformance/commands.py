@@ -57,6 +57,7 @@ def run(
     *,
     targets: Sequence[str] | None,
     select: str,
+    quick: bool,
     jobs: int,
     timeout: float,
     out: Path,
@@ -65,7 +66,7 @@ def run(
     config: Path | None,
 ) -> None:
     """Execute, judge, print; exits 1 on unexpected differences or problems."""
-    selection = Selection(select)
+    selection = Selection(select, quick)
     configured = target.configured(config)
     chosen = [
         target.parse(name, configured) for name in dict.fromkeys(targets or target.DEFAULT_TARGETS)

@@ -249,7 +249,11 @@ def _composed(step: Step, given: dict[str, Term]) -> Wire:
     return {
         "form": step.call,
         "api": step.api or "",
-        "args": [_term(a, given) for a in step.args if not isinstance(a, str) or a in given],
+        "args": [
+            _term(a, given)
+            for a in step.args
+            if not isinstance(a, str) or a in given or is_function(a)
+        ],
         "kwargs": {k: given[v] for k, v in step.kwargs.items() if v in given},
         "constructor": {k: given[v] for k, v in step.constructor.items() if v in given},
         "state": {},
@@ -257,10 +261,17 @@ def _composed(step: Step, given: dict[str, Term]) -> Wire:
     }
 
 
+def is_function(arg: str) -> bool:
+    """Tell whether an argument of a step names an API, not a parameter."""
+    return "." in arg
+
+
 def _term(arg: str | int | list[str | int], given: dict[str, Term]) -> Term:
     if isinstance(arg, list):
         return {"list": [_term(a, given) for a in arg if not isinstance(a, str) or a in given]}
-    return given[arg] if isinstance(arg, str) else arg
+    if isinstance(arg, str):
+        return {"api": arg} if is_function(arg) else given[arg]
+    return arg
 
 
 def _spread(case: ExpandedCase, name: str, term: Term) -> list[Term]:

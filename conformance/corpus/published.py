@@ -31,6 +31,9 @@ class Raises(Model):
 
     torch: Exception_ | None = None
     mindspore: Exception_ | None = None
+    mindspore_graph: Exception_ | None = Field(
+        None, description="In graph mode, where it is not what PyNative does; null to return there."
+    )
 
 
 class Expect(Model):

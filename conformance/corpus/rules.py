@@ -14,7 +14,7 @@ from conformance.corpus.apis import refused
 from conformance.corpus.arrays import Sequence
 from conformance.corpus.expand import ExpandedCase, expand, input_of
 from conformance.corpus.model import matches
-from conformance.corpus.pairs import plan
+from conformance.corpus.pairs import is_function, plan
 from conformance.corpus.schema import Case, Composite, Difference, Operation, Pair, Side
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CaseError
@@ -102,6 +102,9 @@ def _apis(side: Side | None, at: Path_) -> Iterator[tuple[Path_, str]]:
             here = (*at, "steps", j)
             if step.api is not None:
                 yield (*here, "api"), step.api
+            for k, arg in enumerate(step.args):
+                if isinstance(arg, str) and is_function(arg):
+                    yield (*here, "args", k), arg
             for name, value in step.fixed.items():
                 if isinstance(value, dict) and "api" in value:
                     yield (*here, "fixed", name), str(value["api"])

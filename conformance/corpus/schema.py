@@ -34,7 +34,8 @@ class Parameter(Model):
 class Step(Model):
     """One call of a composite.
 
-    `args` are canonical names, numbers of earlier steps for their results, or lists of these.
+    `args` are canonical names, numbers of earlier steps for their results, lists of these, or the
+    APIs of functions to pass, such as ``mindspore.ops.exp``.
     A step with ``call: result`` has no API: it calls what its first argument is.
     """
 
@@ -59,8 +60,11 @@ class Step(Model):
 class Composite(Model):
     """Several calls that together perform what one API of the other framework does."""
 
-    steps: list[Step] = Field(min_length=1, max_length=8)
+    steps: list[Step] = Field(min_length=1, max_length=16)
     returns: list[int] | None = Field(None, description="Step numbers; default: the last step.")
+    name: Annotated[str, StringConstraints(pattern=r"^[\w.+ -]+$", max_length=80)] | None = Field(
+        None, description="What the pair's id calls it; default: its APIs, joined by +."
+    )
 
     def apis(self) -> list[str]:
         """Return the API of each step that has one."""
@@ -198,7 +202,7 @@ class Pair(Model):
 def _side_id(side: Side | None) -> str:
     if side is None:
         return "none"
-    return side if isinstance(side, str) else "+".join(side.apis())
+    return side if isinstance(side, str) else side.name or "+".join(side.apis())
 
 
 class Accuracy(Model):

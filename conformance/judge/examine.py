@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.judge import identities, random_, returned
 from conformance.judge.claims import ClaimCheck, slip_of
-from conformance.judge.item import Item
+from conformance.judge.item import Item, place
 from conformance.judge.oracle import Expectation
 from conformance.judge.returned import Examined, OracleStandard, PeerStandard, unsupported_kind
 from conformance.judge.verdict import Finding
@@ -116,7 +116,7 @@ def _numpy(
 def _expected_to_raise(
     item: Item, outcome: Outcome, expectation: Expectation | None, peer: Outcome | None
 ) -> tuple[Examined, list[ClaimCheck]]:
-    claimed = _claimed(item, item.framework)
+    claimed = _claimed(item, item.framework, place(item.target)[1])
     holds = _does(outcome, claimed)
     checks = []
     seen = Examined()
@@ -184,11 +184,15 @@ def _canonical(item: Item, peer: Outcome | None) -> str | None:
     return None if isinstance(peer, Returned) else UNKNOWN
 
 
-def _claimed(item: Item, framework: str) -> str | None:
+def _claimed(item: Item, framework: str, mode: str = "") -> str | None:
     expect = item.case.case.expect
     if expect is None or expect.raises is None:
         return None
-    return expect.raises.torch if framework == "torch" else expect.raises.mindspore
+    raises = expect.raises
+    if framework == "torch":
+        return raises.torch
+    apart = mode == "graph" and "mindspore_graph" in raises.model_fields_set
+    return raises.mindspore_graph if apart else raises.mindspore
 
 
 def _does(outcome: Outcome, exception: str | None) -> bool:

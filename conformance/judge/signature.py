@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from conformance.corpus.pairs import is_function
 from conformance.corpus.schema import Composite, Operation, Pair
 from conformance.judge.introspected import Argument, Signature
 from conformance.taxonomy import FRAMEWORKS, Framework, Kind
@@ -172,7 +173,7 @@ def _composite_names(side: Composite) -> dict[str, str]:
     names: dict[str, str] = {}
     for step in side.steps:
         flat = [part for arg in step.args for part in (arg if isinstance(arg, list) else [arg])]
-        names |= {arg: arg for arg in flat if isinstance(arg, str)}
+        names |= {arg: arg for arg in flat if isinstance(arg, str) and not is_function(arg)}
         names |= {canonical: own for own, canonical in (step.kwargs | step.constructor).items()}
     return names
 

@@ -244,6 +244,8 @@ class _Program:
             return results[term]
         if isinstance(term, dict):
             kind, members = next(iter(term.items()))
+            if kind == "api":
+                return str(members)
             items = ", ".join(self._value(member, results) for member in members)
             if kind == "list":
                 return f"[{items}]"

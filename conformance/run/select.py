@@ -17,10 +17,12 @@ class Selection:
     """An expression of words joined by ``and``, ``or``, ``not`` and parentheses.
 
     A word is looked for, without regard to case, in ``case id · pair id · target``.  The empty
-    expression takes everything.
+    expression takes everything.  A `quick` selection keeps, of what the expression takes, the first
+    case of each pair that returns a value.
     """
 
     expression: str = ""
+    quick: bool = False
 
     def __post_init__(self) -> None:
         if self.expression:
@@ -32,7 +34,7 @@ class Selection:
     @property
     def everything(self) -> bool:
         """Whether nothing is left out."""
-        return not self.expression
+        return not (self.expression or self.quick)
 
     def takes(self, case: ExpandedCase, pair: Pair, target: str) -> bool:
         """Tell whether the item is selected."""

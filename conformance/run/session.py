@@ -47,11 +47,16 @@ def make_plan(corpus: Corpus, targets: Sequence[Target], selection: Selection) -
     The same call asked for by two pairs is made once.  HarnessError when nothing is selected.
     """
     made = Plan(calls={t.name: {} for t in targets}, apis={t.name: {} for t in targets})
+    had: set[tuple[str, str]] = set()
     for case in corpus.cases():
         for pair in case.pairs():
+            key = (case.operation.operation, pair.id)
+            if selection.quick and (key in had or case.raises):
+                continue
             for target in targets:
                 if selection.takes(case, pair, target.name):
                     _add(made, case, pair, target)
+                    had.add(key)
     if not made.items:
         raise HarnessError("nothing selected: no case, pair and target match")
     return made
@@ -155,6 +160,7 @@ def _prepare(
         "corpus": corpus_hash(corpus),
         "targets": [target.name for target in targets],
         "select": selection.expression,
+        "quick": selection.quick,
     }
     if "corpus" not in run.manifest:
         run.keep_corpus(corpus)
@@ -169,8 +175,8 @@ def _prepare(
         )
         return
     for key, value in facts.items():
-        if run.manifest[key] != value:
-            before = run.manifest[key]
+        before = run.manifest.get(key, False)
+        if before != value:
             raise HarnessError(
                 f"{run.path}: cannot resume, {key} was {before} and is now {value}; "
                 "run without --resume to start over"

@@ -211,6 +211,8 @@ class Adapter:
         """Return what `term` stands for: a value, the result of an earlier step, or several."""
         if isinstance(term, dict):
             kind, members = next(iter(term.items()))
+            if kind == "api":
+                return self.resolve(members)
             return wire.SEQUENCES[kind](self.term(m, values, results) for m in members)
         return results[term] if isinstance(term, int) else values[term]
 

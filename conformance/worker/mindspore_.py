@@ -162,7 +162,7 @@ class MindSporeAdapter(Adapter):
     def _forward(self, message: Message, values: Mapping[str, Any], targets: list[Any]) -> Any:
         if self.graph:
             self._recycle()
-            cell, tensors = wrap(message, values, targets, self._fixed)
+            cell, tensors = wrap(message, values, targets, self._fixed, self.resolve)
             cell.construct = ms.jit(cell.construct)
             return cell(*tensors)
         results: list[Any] = []
@@ -196,7 +196,7 @@ class MindSporeAdapter(Adapter):
         values = self.inputs(message)
         targets = self._targets(message, values)
         self.stage = "gradient"
-        cell, tensors = wrap(message, values, targets, self._fixed)
+        cell, tensors = wrap(message, values, targets, self._fixed, self.resolve)
         slots = {
             canonical: dict(target.parameters_and_names())[name]
             for step, target in zip(message["steps"], targets, strict=True)

@@ -29,6 +29,7 @@ def wrap(
     values: Mapping[str, Any],
     targets: list[Any],
     fixed: Callable[[Message], Message],
+    resolve: Callable[[str], Any],
 ) -> tuple[Any, list[Any]]:
     """Return a cell that runs the steps of `message`, and the tensors to call it with.
 
@@ -48,6 +49,12 @@ def wrap(
              for s, t in zip(message["steps"], targets, strict=True)]  # fmt: skip
     flat = {f"k{i}_{name}": v for i, extra in enumerate(extras) for name, v in extra.items()}
     held = {f"c_{_variable(n)}": v for n, v in constants.items()}
+    held |= {
+        f"c_{_variable(term['api'])}": resolve(term["api"])
+        for step in message["steps"]
+        for term in step["args"]
+        if isinstance(term, dict) and "api" in term
+    }
     cell = _cell_class(source)(parts, held | flat)
     cell.inputs = tuple(names)
     return cell, [values[n] for n in names]
@@ -64,6 +71,8 @@ def _source(message: Message, names: list[str], extras: list[Message]) -> str:
             return f"r{arg}"
         if isinstance(arg, dict):
             kind, members = next(iter(arg.items()))
+            if kind == "api":
+                return f"self.c_{_variable(members)}"
             inner = ", ".join(map(term, members))
             return f"[{inner}]" if kind == "list" else f"({inner},)" if members else "()"
         return f"x_{_variable(arg)}" if arg in names else f"self.c_{_variable(arg)}"

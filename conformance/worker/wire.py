@@ -16,7 +16,8 @@ one key that starts with ``$``:
 bfloat16 travels as its 16 bits, so neither side needs a NumPy extension type.
 
 What a call is given is written as *terms*: the name of a value, the number of an earlier step for
-its result, or ``{"list": terms}`` and ``{"tuple": terms}`` for a sequence of these.
+its result, ``{"api": name}`` for a function of the framework, or ``{"list": terms}`` and
+``{"tuple": terms}`` for a sequence of these.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def pack(dtype: str, array: np.ndarray[Any, Any]) -> dict[str, Any]:
 def parts(term: Term) -> Iterator[str | int]:
     """Yield the names and step numbers in `term`."""
     if isinstance(term, dict):
+        if "api" in term:
+            return
         for members in term.values():
             for member in members:
                 yield from parts(member)
