@@ -197,6 +197,20 @@ def show(
 
 
 @app.command()
+def new(
+    torch: Annotated[str, typer.Argument(help="A PyTorch API, such as torch.cumsum.")],
+    mindspore: Annotated[str, typer.Argument(help="Its MindSpore API.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The case file.", show_default="cases/NAME.yaml"),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Write a case file to start from: parameters paired by signature, doubts marked."""
+    commands.new(torch, mindspore, out, config)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of case files, for editors."""
     commands.schema()

@@ -6,16 +6,20 @@ import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import typer
 
+from conformance import draft
 from conformance.corpus import loader
+from conformance.corpus.apis import refused
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.schema import Operation
 from conformance.coverage import published
 from conformance.coverage.coverage import measure
 from conformance.errors import CallerError, ConformanceError, HarnessError
 from conformance.judge import known as known_differences
+from conformance.judge.introspected import Signature
 from conformance.judge.run import Verdicts, judge_run, judge_runs
 from conformance.report import code, formats
 from conformance.report import coverage as coverage_table
@@ -186,19 +190,45 @@ def coverage(run: Path, *, depth: bool, format_: str, config: Path | None) -> No
 
 def _existing(config: Path | None) -> set[str]:
     """Return the published names that the installed frameworks have."""
-    configured = target.configured(config)
     existing: set[str] = set()
     for framework in FRAMEWORKS:
         names = dict.fromkeys(getattr(pair, framework) for pair in published.pairs())
-        try:
-            worker = Worker(target.parse(framework, configured))
-            worker.send(("describe", "", list(names)))
-            _, messages = worker.receive(timeout=DESCRIBE_SECONDS)
-        except (WorkerUnavailable, WorkerDied) as error:
-            raise HarnessError(f"{framework} cannot say which names exist: {error}") from None
-        worker.close()
+        messages = _described(framework, list(names), config)
         existing |= {message["api"] for message in messages if message["exists"]}
     return existing
+
+
+def _described(framework: str, apis: list[str], config: Path | None) -> list[dict[str, Any]]:
+    """Return what the installed `framework` says of `apis`.  HarnessError when it cannot."""
+    try:
+        worker = Worker(target.parse(framework, target.configured(config)))
+        worker.send(("describe", "", apis))
+        _, messages = worker.receive(timeout=DESCRIBE_SECONDS)
+    except (WorkerUnavailable, WorkerDied) as error:
+        raise HarnessError(f"{framework} cannot be asked for its signatures: {error}") from None
+    worker.close()
+    return list(messages)
+
+
+def new(torch: str, mindspore: str, out: Path | None, config: Path | None) -> None:
+    """Write a case file for a pair; CallerError for names that are none, and never over a file."""
+    signatures = []
+    for framework, api in (("torch", torch), ("mindspore", mindspore)):
+        if not api.startswith(f"{framework}."):
+            raise CallerError(f"{api!r} is not an API of {framework}")
+        if why := refused(api):
+            raise CallerError(why)
+        (message,) = _described(framework, [api], config)
+        if not message["exists"]:
+            raise CallerError(f"{api}: {message['error']}")
+        signatures.append(Signature.from_message(message))
+    text, doubts = draft.write(*signatures)
+    path = out or Path("cases", f"{torch.rpartition('.')[2].lower()}.yaml")
+    if path.exists():
+        raise CallerError(f"{path} is there already; give another name with --out")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {path}; look at its {doubts} lines marked '# doubt'")
 
 
 def show(wanted: str, paths: Sequence[Path], frameworks: Sequence[str], *, gradients: bool) -> None:
