@@ -209,3 +209,29 @@ def test_without_a_peer_there_is_nothing_to_say() -> None:
 def test_an_item_knows_its_framework() -> None:
     (case,) = cases("exp", "  - {id: a, inputs: {input: [1.0]}}")
     assert item(case, "mindspore@2.9.0:cpu:graph").framework == "mindspore"
+
+
+@pytest.mark.parametrize(
+    ("expected", "conforms"), [("ValueError: said", True), ("ValueError: other words", False)]
+)
+def test_words_of_the_message_are_part_of_what_is_expected(expected: str, conforms: bool) -> None:
+    case = bad_mode(f"torch: '{expected}', mindspore: ValueError")
+    assert (one(case, raised("ValueError")).verdict.status is Status.CONFORMS) is conforms
+    # Between frameworks only types are compared: each words its messages as it likes.
+    peer = one(case, raised("ValueError"), "mindspore", torch=raised("ValueError"))
+    assert peer.verdict.status is Status.CONFORMS
+
+
+def test_graph_mode_may_be_expected_to_do_something_else() -> None:
+    case = bad_mode("torch: ValueError, mindspore: ValueError, mindspore_graph: TypeError")
+    assert one(case, raised("ValueError"), "mindspore").verdict.status is Status.CONFORMS
+    graph = one(case, raised("TypeError"), "mindspore:cpu:graph").verdict
+    assert [(f.kind.value, f.contradicts) for f in graph.findings] == [("exception", False)]
+    other = one(case, raised("ValueError"), "mindspore:cpu:graph").verdict
+    assert [(f.kind.value, f.contradicts) for f in other.findings] == [("exception", True)]
+
+
+def test_graph_mode_may_be_expected_to_return() -> None:
+    case = bad_mode("torch: ValueError, mindspore: ValueError, mindspore_graph: null", mode="odd")
+    graph = one(case, gives(X * 2), "mindspore:cpu:graph").verdict
+    assert [(f.kind.value, f.contradicts) for f in graph.findings] == [("exception", False)]

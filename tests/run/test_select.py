@@ -6,7 +6,9 @@ import pytest
 
 from conformance.errors import CallerError
 from conformance.run.select import Selection, item_id
-from tests.fakes import abs_corpus
+from conformance.run.session import make_plan
+from conformance.run.target import parse
+from tests.fakes import abs_corpus, corpus
 
 CASE = next(abs_corpus([1.0]).cases())
 PAIR = CASE.operation.pairs[0]
@@ -82,3 +84,29 @@ def test_mistakes_are_found_before_anything_runs(expression: str, message: str) 
     with pytest.raises(CallerError, match=message) as caught:
         Selection(expression)
     assert caught.value.exit_code == 2
+
+
+def test_quick_takes_the_first_case_of_each_pair_that_returns() -> None:
+    text = """
+    operation: op
+    no_reference: {en: a fake, zh: 虚构}
+    accuracy: exact
+    parameters: {input: {role: input}}
+    pairs:
+      - {torch: torch.abs, mindspore: mindspore.ops.abs}
+      - {torch: torch.Tensor.abs, mindspore: mindspore.Tensor.abs, call: method, cases: [c]}
+    cases:
+      - {id: a, inputs: {input: 1.0}, expect: {raises: {torch: TypeError}}}
+      - {id: b, grid: {dtype: [float32, float64]}, inputs: {input: 1.0}}
+      - {id: c, inputs: {input: 2.0}}
+    """
+    targets = [parse("torch"), parse("mindspore")]
+    quick = make_plan(corpus(text), targets, Selection(quick=True))
+    assert [(i.case, i.pair.partition("=")[0], i.target) for i in quick.items] == [
+        ("op/b[dtype=float32]", "torch.abs", "torch"),
+        ("op/b[dtype=float32]", "torch.abs", "mindspore"),
+        ("op/c", "torch.Tensor.abs", "torch"),
+        ("op/c", "torch.Tensor.abs", "mindspore"),
+    ]
+    assert not Selection(quick=True).everything
+    assert len(make_plan(corpus(text), targets, Selection("float64", quick=True)).items) == 2
