@@ -18,7 +18,7 @@ os.environ.setdefault("GLOG_v", "3")
 try:
     import mindspore as ms
 
-    from conformance.worker.mindspore_cell import wrap
+    from conformance.worker.mindspore_cell import remember_sources, wrap
 except ImportError as error:
     raise TargetUnavailable(f"MindSpore cannot be imported: {error}") from None
 
@@ -61,6 +61,8 @@ class MindSporeAdapter(Adapter):
         if os.environ.get("CONFORMANCE_MINDSPORE_DEFAULTS") != "1":
             ms.set_context(pynative_synchronize=True)
         self.graph = self.mode == "graph"
+        if self.graph:
+            remember_sources()
         self.parameters = 0
         self.compiled = 0
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import sys
 import tempfile
+import types
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -107,6 +109,26 @@ def _source(message: Message, names: list[str], extras: list[Message]) -> str:
         "            setattr(self, name, value)\n\n"
         f"    def construct({parameters}):\n{body}\n"
     )
+
+
+def remember_sources() -> None:
+    """Let ``inspect.getsourcelines`` read each function's source once.
+
+    The compiler asks for the source of the same library functions for every graph; tokenising it
+    again is an eighth of the cost of compiling a small one.
+    """
+    original: Callable[[Any], tuple[list[str], int]] = inspect.getsourcelines
+    sources: dict[types.CodeType, tuple[list[str], int]] = {}
+
+    def getsourcelines(thing: Any) -> tuple[list[str], int]:
+        code = getattr(inspect.unwrap(thing), "__code__", None)
+        if code is None:
+            return original(thing)
+        if code not in sources:
+            sources[code] = original(thing)
+        return sources[code]
+
+    inspect.getsourcelines = getsourcelines
 
 
 @cache

@@ -57,7 +57,7 @@ class NumpyAdapter(Adapter):
         """Run the reference on copies of the values; cast its outputs to the dtypes of its rule."""
         entry = registry.get(message["steps"][0]["api"])
         values = self.inputs(message)
-        values["training"] = message["training"]
+        values.setdefault("training", message["training"])
         copies = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in values.items()}
         result: Result = entry(**copies)
         output = result.output

@@ -205,7 +205,10 @@ class _Examination:
                 (item, before, _same_if_refused(before, self.outcomes[call.id] if call else None))
                 for item, before, call in rows
             ]
-            touched = any(call is not None for *_, call in rows)
+            touched = any(
+                call is not None and isinstance(self.outcomes[call.id], Returned)
+                for *_, call in rows
+            )
             yield from self._result(name, mutated, must_show=touched and _an_option(name))
 
     def _result(
