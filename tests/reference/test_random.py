@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from conformance.reference.random import bernoulli, dropout, normal
+from conformance.reference.random import bernoulli, dropout, laplace, normal
 
 N = 20_000
 
@@ -49,3 +50,25 @@ def test_what_is_no_probability_is_refused(bad: float) -> None:
 def test_a_bernoulli_sample_follows_the_probability_of_each_element() -> None:
     draw = bernoulli(np.array([0.0, 1.0] * 50)).sample(np.random.RandomState(3))
     assert draw.tolist() == [0, 1] * 50
+
+
+def test_laplace_draws_are_differences_of_exponential_ones() -> None:
+    law = laplace(-2.0, 0.5, [N])
+    draw = law.sample(np.random.RandomState(4))
+    assert draw.shape == law.shape == (N,)
+    random = np.random.RandomState(5)
+    made = -2.0 + 0.5 * (random.exponential(size=N) - random.exponential(size=N))
+    assert stats.ks_2samp(draw, made).pvalue > 1e-6
+    x = np.array([-3.0, -2.0, 0.0])
+    np.testing.assert_allclose(law.rv.pdf(x), np.exp(-np.abs(x + 2) / 0.5), rtol=1e-15)
+
+
+def test_laplace_puts_the_shape_of_the_sample_before_that_of_the_parameters() -> None:
+    assert laplace(np.zeros(3), np.ones((2, 1)), [4, 5]).shape == (4, 5, 2, 3)
+    assert laplace().shape == ()
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, np.nan])
+def test_a_laplace_scale_must_be_positive(scale: float) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        laplace(0.0, scale, [2])
