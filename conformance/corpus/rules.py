@@ -181,6 +181,8 @@ def _cases(operation: Operation) -> Broken:
                 if name not in known and not (key == "grid" and name == "dtype"):
                     yield (*at, key, name), f"{name!r} is not a parameter of this operation"
         yield from _sequences(operation, case, at)
+        if "dtype" in case.grid and "dtype" in known and not case.inputs:
+            yield (*at, "grid", "dtype"), "no input takes this dtype; give the option in parameters"
         for name, values in case.grid.items():
             yield from _grid_values(name, values, (*at, "grid", name))
         if case.source and case.source.document not in documents:
