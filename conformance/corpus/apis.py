@@ -22,6 +22,8 @@ NAMESPACES = frozenset(
         "torch.special",
         "torch.fft",
         "torch.autograd",
+        "torch.distributions.laplace",
+        "torch.distributions.laplace.Laplace",
         "mindspore",
         "mindspore.Tensor",
         "mindspore.ops",

@@ -106,7 +106,7 @@ class ExpandedCase:
             pair
             for pair in self.operation.pairs
             if (self.case.pairs is None or any(matches(p, pair.id) for p in self.case.pairs))
-            and (pair.cases is None or any(matches(p, self.case.id) for p in pair.cases))
+            and (pair.cases is None or self.covered_by(pair.cases))
         ]
 
     def covered_by(self, patterns: list[str]) -> bool:

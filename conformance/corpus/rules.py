@@ -72,7 +72,7 @@ def _pairs(operation: Operation) -> Broken:
                     yield (*at, key, j), f"{name!r} is not a parameter of this operation"
         yield from _differences(operation, pair.differences, (*at, "differences"), [pair])
         for j, pattern in enumerate(pair.cases or []):
-            if not any(matches(pattern, case.id) for case in operation.cases):
+            if not _names_a_case(operation, pattern):
                 yield (*at, "cases", j), f"no case of this file matches {pattern!r}"
 
 
@@ -149,11 +149,14 @@ def _differences(
         if not difference.cases:
             yield where, f"name the cases that show {kind}"
         for k, pattern in enumerate(difference.cases):
-            ids = (case.id for case in operation.cases)
-            if not any(
-                matches(pattern, i) or pattern.split("[")[0] == i or "*" in pattern for i in ids
-            ):
+            if not _names_a_case(operation, pattern):
                 yield (*where, "cases", k), f"no case of this file matches {pattern!r}"
+
+
+def _names_a_case(operation: Operation, pattern: str) -> bool:
+    """Tell whether `pattern` may be the id of a case, or of a point of its grid."""
+    ids = [case.id for case in operation.cases]
+    return "*" in pattern or pattern.partition("[")[0] in ids
 
 
 def _cases(operation: Operation) -> Broken:
@@ -178,6 +181,8 @@ def _cases(operation: Operation) -> Broken:
                 if name not in known and not (key == "grid" and name == "dtype"):
                     yield (*at, key, name), f"{name!r} is not a parameter of this operation"
         yield from _sequences(operation, case, at)
+        if "dtype" in case.grid and "dtype" in known and not case.inputs:
+            yield (*at, "grid", "dtype"), "no input takes this dtype; give the option in parameters"
         for name, values in case.grid.items():
             yield from _grid_values(name, values, (*at, "grid", name))
         if case.source and case.source.document not in documents:

@@ -163,7 +163,10 @@ class Pair(Model):
     published: dict[str, str] = Field(
         default_factory=dict, description="Release of the mapping table: the claim it makes."
     )
-    cases: list[str] | None = Field(None, description="Only these case ids run through this pair.")
+    cases: list[str] | None = Field(
+        None,
+        description="Only these cases run through this pair: ids, or expanded ids with *.",
+    )
 
     @model_validator(mode="after")
     def _a_side(self) -> Self:

@@ -59,7 +59,7 @@ class Row:
 
 @dataclass(frozen=True)
 class PairDepth:
-    """The boxes of one pair of the corpus."""
+    """The boxes of one pair that the tables publish."""
 
     operation: str
     pair: str
@@ -197,7 +197,7 @@ def _depths(
         operation = document.operation
         cases = list(expand(operation, document.folder))
         for pair in operation.pairs:
-            if pair.torch is None or pair.mindspore is None:
+            if not pair.published:
                 continue
             through = [case for case in cases if pair in case.pairs()]
             modes = {

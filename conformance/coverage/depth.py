@@ -113,7 +113,9 @@ def _varied(parameter: Parameter, given: list[str]) -> bool:
 
 
 def _dtypes(case: ExpandedCase) -> tuple[str, ...]:
-    return tuple(array.dtype.name for array in case.arrays.values())
+    parameters = case.operation.parameters
+    chosen = [str(v) for n, v in case.options.items() if parameters[n].type == "dtype"]
+    return (*(array.dtype.name for array in case.arrays.values()), *chosen)
 
 
 def _special(case: ExpandedCase) -> bool:

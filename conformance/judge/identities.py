@@ -33,9 +33,8 @@ def examine(seen: Examined, item: Item, outcome: Returned, expectation: Expectat
     if len(given) < len(arrays):
         return
     rules = Rules(budget_of(item.case.accuracy))
-    dtype = max(
-        (e.dtype for e in expectation.forms if e.dtype in ROUNDOFF), key=ROUNDOFF.__getitem__
-    )
+    inexact_dtypes = [e.dtype for e in expectation.forms if e.dtype in ROUNDOFF]
+    dtype = max(inexact_dtypes, key=ROUNDOFF.__getitem__, default="float64")
     for relation in expectation.identities.relations([_wide(a, expectation) for a in given]):
         should = np.asarray(relation.should)
         error = ROUNDOFF[dtype] * np.broadcast_to(relation.scale, should.shape)

@@ -204,7 +204,7 @@ def _rows(operation: Operation, pair: Pair, views: Mapping[Framework, _View]) ->
             torch, mindspore = (Argument(pair.names(f).get(name, name), STATE) for f in FRAMEWORKS)
             rows.append(ParameterRow(name, "state", torch, mindspore))
             # A composite's steps take by argument what the module holds.
-            used.update((f, "", a.name) for f, a in (("torch", torch), ("mindspore", mindspore)))
+            used |= {("torch", "", torch.name), ("mindspore", "", mindspore.name)}
             continue
         found = {f: view.find(name, parameter.role) for f, view in views.items()}
         if all(found.values()) or not (parameter.role == "input" and _drives(pair)):

@@ -82,7 +82,7 @@ def _source(message: Message, names: list[str], extras: list[Message]) -> str:
     lines = []
     for i, (step, extra) in enumerate(zip(message["steps"], extras, strict=True)):
         args = [term(a) for a in step["args"]]
-        keywords = [f"{name}={term(c)}" for name, c in step["kwargs"].items()]
+        keywords = [f"{n}={term(c)}" for n, c in step["kwargs"].items() if n not in extra]
         keywords += [f"{name}=self.k{i}_{name}" for name in extra]
         member = step["api"].rpartition(".")[2]
         if step["form"] == "result":
@@ -128,7 +128,7 @@ def remember_sources() -> None:
             sources[code] = original(thing)
         return sources[code]
 
-    inspect.getsourcelines = getsourcelines
+    inspect.getsourcelines = getsourcelines  # type: ignore[assignment]
 
 
 @cache

@@ -69,13 +69,15 @@ def score(corpus: Corpus, targets: Sequence[Target], jobs: int = 2) -> Iterator[
     The right kernel and all wrong ones are executed first, in two runs for each target.
     """
     documents = corpus.documents.values()
-    subjects = [list(_subjects(d.operation, d.folder, t)) for d in documents for t in targets]
+    subjects = [
+        [s for t in targets for s in _subjects(d.operation, d.folder, t)] for d in documents
+    ]
     for target in targets:
         own = [s for group in subjects for s in group if s.target is target]
         outcomes = run(target, (call for s in own for call in s.calls), jobs)
         for subject in own:
             subject.outcomes.extend(outcomes[call.id] for call in subject.calls)
-    examined = [_examined(group) for group in _by_operation(subjects)]
+    examined = [_examined(group) for group in subjects]
     for target in targets:
         own_mutants = [e for group in examined for e in group if e.subject.target is target]
         outcomes = run(target, (call for e in own_mutants for call in e.wanted()), jobs)
@@ -83,14 +85,6 @@ def score(corpus: Corpus, targets: Sequence[Target], jobs: int = 2) -> Iterator[
             examination.outcomes = outcomes
     for group in examined:
         yield [result for examination in group for result in examination.results()]
-
-
-def _by_operation(subjects: Iterable[list[Subject]]) -> list[list[Subject]]:
-    found: dict[str, list[Subject]] = {}
-    for group in subjects:
-        for subject in group:
-            found.setdefault(subject.operation.operation, []).append(subject)
-    return list(found.values())
 
 
 def _examined(subjects: list[Subject]) -> list[_Examination]:
