@@ -15,8 +15,9 @@ from conformance.corpus.model import matches
 from conformance.run import target
 from tests.mutation.score import Result, score
 
-EXPLAINED = Path(__file__).with_name("survivors.yaml")
-"""Survivors that a person has read: ``operation: [{mutant:, pairs:, targets:, why:}]``."""
+EXPLAINED = Path(__file__).with_name("survivors")
+"""Survivors that a person has read, a file for each area of the corpus:
+``operation: [{mutant:, pairs:, targets:, why:}]``, with * as wildcard."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +30,9 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     targets = [target.parse(name) for name in given.target or ("torch", "mindspore")]
     corpus = loader.load(given.paths)
-    explained = YAML(typ="safe").load(EXPLAINED.read_text(encoding="utf-8")) or {}
+    explained: dict[str, list[dict[str, str]]] = {}
+    for file in sorted(EXPLAINED.glob("*.yaml")):
+        explained |= YAML(typ="safe").load(file.read_text(encoding="utf-8")) or {}
     everything: list[Result] = []
     used: set[int] = set()
     for name, results in zip(corpus.documents, score(corpus, targets, given.jobs), strict=True):

@@ -75,8 +75,9 @@ def test_survivors_make_the_command_fail_until_they_are_explained(
     (tmp_path / "conformance.toml").write_text("", encoding="utf-8")
     file = tmp_path / "blind.yaml"
     file.write_text(BLIND.replace("exact", "{rtol: 1.0, atol: 1.0, reason: wide}"), "utf-8")
-    explained = tmp_path / "survivors.yaml"
-    monkeypatch.setattr(command, "EXPLAINED", explained)
+    explained = tmp_path / "survivors" / "math.yaml"
+    explained.parent.mkdir()
+    monkeypatch.setattr(command, "EXPLAINED", explained.parent)
     fake = Target("torch", "torch", adapter=FAKES / "right.py")
     monkeypatch.setattr("conformance.run.target.parse", lambda name: fake)
     explained.write_text("{}", "utf-8")
