@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from statistics import pvariance, variance
+from statistics import pstdev, pvariance, stdev, variance
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from conformance.reference import registry
 from conformance.reference.dtypes import output_dtypes
-from conformance.reference.reduction import var_mean
+from conformance.reference.reduction import axes_of, std, std_mean, var, var_mean
 
 X = np.random.RandomState(0).randn(3, 4, 5)
 
@@ -69,3 +70,56 @@ def test_invalid_arguments() -> None:
     for dim in (3, -4, [0, 0], [0, -3]):
         with pytest.raises(ValueError, match="dim"):
             var_mean(X, dim)
+
+
+@pytest.mark.parametrize(("correction", "exact"), [(1, stdev), (0, pstdev)])
+def test_std_is_the_root_of_var_and_mean_stands_beside(correction: int, exact: Any) -> None:
+    values = [Fraction(float(v)) for v in X.ravel()]
+    assert float(std(X, correction=correction)) == pytest.approx(float(exact(values)), rel=1e-14)
+    for both, first in ((std_mean, std), (var_mean, var)):
+        for dim, keepdim in ((None, False), ([0, -1], True), (1, False)):
+            spread, mean = both(X, dim, correction, keepdim)
+            alone = first(X, dim, correction, keepdim)
+            assert spread.tolist() == alone.tolist()
+            assert spread.shape == mean.shape
+            axes = dim if dim is None or isinstance(dim, int) else tuple(dim)
+            assert np.allclose(mean, X.mean(axis=axes, keepdims=keepdim), rtol=1e-13)
+
+
+def test_published_example() -> None:
+    x = np.array([[[9, 7, 4, -10], [-9, -2, 1, -2]]], float)
+    assert np.round(std(x, 2, 1, True), 4).tolist() == [[[8.5829], [4.2426]]]
+    assert np.round(var(x, 2, 1, True), 4).tolist() == [[[73.6667], [18.0]]]
+    assert std_mean(x, 2, 1, True)[1].tolist() == [[[2.5], [-3.0]]]
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize(("dim", "correction"), [(None, 1), (1, 0), ([0, 2], 2.5)])
+def test_gradient_of_std_mean_by_differences(dim: Any, correction: float, keepdim: bool) -> None:
+    gradient = registry.get("reduction.std_mean").gradient
+    assert gradient is not None
+    random = np.random.RandomState(1)
+    cotangents = [random.randn(*y.shape) for y in std_mean(X, dim, correction, keepdim)]
+    found = gradient(X, dim, correction, keepdim, cotangents=cotangents)["input"]
+    for at in ((0, 0, 0), (2, 1, 3), (1, 3, 4)):
+        step = np.zeros_like(X)
+        step[at] = 1e-5
+        ends = [std_mean(X + t * step, dim, correction, keepdim) for t in (1, -1)]
+        slopes = [(a - b) / 2e-5 for a, b in zip(*ends, strict=True)]
+        expected = sum(float(np.sum(g * s)) for g, s in zip(cotangents, slopes, strict=True))
+        assert found[at] == pytest.approx(expected, rel=1e-7, abs=1e-9)
+
+
+def test_gradient_of_equal_elements_is_the_least_subgradient() -> None:
+    gradient = registry.get("reduction.std").gradient
+    assert gradient is not None
+    x = np.array([[2.5, 2.5], [1.0, 3.0]])
+    found = gradient(x, 1, 0, cotangents=[np.array([1.0, 1.0])])["input"]
+    assert found.tolist() == [[0, 0], [-0.5, 0.5]]
+    zero = gradient(np.array(2.5), correction=0, cotangents=[np.array(1.0)])["input"]
+    assert zero == 0
+
+
+def test_axes() -> None:
+    assert axes_of(None, 3) == axes_of([], 3) == (0, 1, 2)
+    assert (axes_of(-1, 3), axes_of((0, -1), 3), axes_of(-1, 0)) == ((2,), (0, 2), ())
