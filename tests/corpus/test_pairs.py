@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from conformance.corpus.expand import ExpandedCase, expand
-from conformance.corpus.pairs import Call, plan, reference_call, to_wire
+from conformance.corpus.pairs import INVERSES, Call, plan, reference_call, to_wire
 from conformance.corpus.schema import Operation
 from conformance.errors import CaseError, CorpusError
 from conformance.taxonomy import Framework
@@ -377,3 +377,13 @@ def test_reference_call() -> None:
     assert call.message["steps"][0]["api"] == "elementwise.abs"
     assert (call.message["states"], call.message["training"]) == (["weight"], True)
     assert reference_call(case({}, given)) is None
+
+
+def test_state_with_one_more_axis_in_mindspore() -> None:
+    pair = {"call": "module", "mindspore_convert": {"weight": "insert_axis_2"}}
+    found = case(pair, {"inputs": {"input": [1.0], "weight": {"ones": [3, 2, 4]}}})
+    assert wire.unpack(values(found, "torch")["weight"]).shape == (3, 2, 4)
+    converted = wire.unpack(values(found)["weight"])
+    assert converted.shape == (3, 2, 1, 4)
+    assert INVERSES["insert_axis_2"](converted).shape == (3, 2, 4)
+    assert INVERSES["insert_axis_2"](np.ones((3, 2, 4))).shape == (3, 2, 4)

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from conformance.reference.linalg import matmul
+from conformance.reference.linalg import linear, matmul
 
 Array = np.ndarray[Any, Any]
 
@@ -72,3 +72,50 @@ def test_what_cannot_be_multiplied() -> None:
         matmul(np.ones((1, 1), bool), np.ones((1, 1), bool))
     with pytest.raises(TypeError):
         matmul(np.ones((1, 1), np.float32), np.ones((1, 1), np.float64))
+
+
+def test_linear_is_the_sum_of_products_and_the_bias() -> None:
+    random = np.random.RandomState(1)
+    x, weight, bias = random.randn(2, 5, 3), random.randn(4, 3), random.randn(4)
+    got = linear(x, weight, bias)
+    assert got.shape == (2, 5, 4)
+    for i, j, o in np.ndindex(2, 5, 4):
+        should = dot(x[i, j], weight[o]) + Fraction(float(bias[o]))
+        assert float(got[i, j, o]) == pytest.approx(float(should), rel=1e-13)
+    np.testing.assert_array_equal(linear(x[0, 0], weight), linear(x, weight)[0, 0])
+
+
+def test_linear_with_one_output_drops_the_axis() -> None:
+    x, weight = np.arange(6.0).reshape(2, 3), np.array([1.0, 10.0, 100.0])
+    assert linear(x, weight, np.array(0.5)).tolist() == [210.5, 543.5]
+    assert linear(x, weight[None], np.array([0.5])).tolist() == [[210.5], [543.5]]
+
+
+def test_linear_of_nothing_is_the_bias() -> None:
+    assert linear(np.ones((2, 0)), np.ones((3, 0)), np.arange(3.0)).tolist() == [[0, 1, 2]] * 2
+    assert linear(np.ones((0, 2)), np.ones((3, 2)), np.arange(3.0)).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "bias"),
+    [
+        ((2, 5), (4, 3), None),
+        ((), (4, 3), None),
+        ((2, 3), (2, 4, 3), None),
+        ((2, 3), (4, 3), (3,)),
+        ((4,), (3, 4), (2, 3)),
+    ],
+)
+def test_linear_refuses_shapes(
+    x: tuple[int, ...], weight: tuple[int, ...], bias: tuple[int, ...] | None
+) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        linear(np.ones(x), np.ones(weight), None if bias is None else np.ones(bias))
+
+
+def test_linear_refuses_dtypes_that_differ() -> None:
+    single = np.ones((1, 1), np.float32)
+    with pytest.raises(TypeError):
+        linear(single, single.astype(float))
+    with pytest.raises(TypeError):
+        linear(single, single, np.ones(1))
