@@ -19,6 +19,11 @@ from conformance.corpus.model import matches
 from conformance.corpus.schema import Accuracy, Case, Operation, Pair
 
 
+OPTION = "parameters."
+"""Before the name of an option in a grid; needed for one called `dtype`, which else means the
+dtype of the inputs."""
+
+
 @dataclass(frozen=True, eq=False)
 class ExpandedCase:
     """One point of a case's grid: what runs.
@@ -138,7 +143,7 @@ def _at(operation: Operation, case: Case, point: dict[str, Any], folder: Path) -
         if name in inputs or isinstance(value, dict):
             inputs[name] = input_of(value)
         elif name != "dtype":
-            options[name] = value
+            options[name.removeprefix(OPTION)] = value
     specs: dict[str, Input] = {}
     for name, spec in inputs.items():
         if isinstance(spec, Input):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from conformance.corpus.apis import refused
 from conformance.corpus.arrays import Sequence
-from conformance.corpus.expand import ExpandedCase, expand, input_of
+from conformance.corpus.expand import OPTION, ExpandedCase, expand, input_of
 from conformance.corpus.model import matches
 from conformance.corpus.pairs import is_function, plan
 from conformance.corpus.schema import Case, Composite, Difference, Operation, Pair, Side
@@ -178,11 +178,15 @@ def _cases(operation: Operation) -> Broken:
             ("grid", case.grid),
         ):
             for name in names:
-                if name not in known and not (key == "grid" and name == "dtype"):
+                plain = name.removeprefix(OPTION) if key == "grid" else name
+                if plain not in known and not (key == "grid" and name == "dtype"):
                     yield (*at, key, name), f"{name!r} is not a parameter of this operation"
         yield from _sequences(operation, case, at)
         if "dtype" in case.grid and "dtype" in known and not case.inputs:
-            yield (*at, "grid", "dtype"), "no input takes this dtype; give the option in parameters"
+            yield (
+                (*at, "grid", "dtype"),
+                "no input takes this dtype; write parameters.dtype for the option",
+            )
         for name, values in case.grid.items():
             yield from _grid_values(name, values, (*at, "grid", name))
         if case.source and case.source.document not in documents:

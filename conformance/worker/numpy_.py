@@ -107,6 +107,8 @@ def _cast(value: Any, names: Iterator[str]) -> Any:
         items = [_cast(item, names) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     name = next(names)
+    if value is None:
+        return None
     return np.asarray(value).astype(BFLOAT16 if name == "bfloat16" else name)
 
 
