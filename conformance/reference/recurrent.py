@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ def lstm(
     num_layers: int = 1,
     batch_first: bool = False,
     bidirectional: bool = False,
-    hx: Array | None = None,
+    hx: Sequence[Array] | None = None,
     weight_ih_l0: Array | None = None,
     weight_hh_l0: Array | None = None,
     bias_ih_l0: Array | None = None,
@@ -42,7 +43,7 @@ def lstm(
     ``i, f, o = σ(W x + b + W' h + b')``, ``g = tanh(…)`` of the four blocks of rows i, f, g, o;
     ``c = f c + i g``, ``h = o tanh(c)``.  A second layer reads the outputs of the first; the
     reverse direction reads the sequence backwards, and its outputs stand behind the forward ones.
-    `hx` holds h and c before the first step, (2, directions · layers, N, hidden_size), else zeros.
+    `hx` is h and c before the first step, each (directions · layers, N, hidden_size), else zeros.
     Returns (output, (h_n, c_n)).  Raises ValueError for an input that does not fit the weights.
     Source: PyTorch documentation of torch.nn.LSTM; Hochreiter and Schmidhuber 1997.
     """
@@ -57,7 +58,8 @@ def lstm(
     x = input[:, None] if input.ndim == 2 else np.swapaxes(input, 0, 1) if batch_first else input
     directions = 2 if bidirectional else 1
     if hx is None:
-        hx = np.zeros((2, directions * num_layers, x.shape[1], hidden_size), x.dtype)
+        zeros = np.zeros((directions * num_layers, x.shape[1], hidden_size), x.dtype)
+        hx = [zeros, zeros]
     hidden, memory = [], []
     for layer in range(num_layers):
         outputs = []
@@ -65,7 +67,7 @@ def lstm(
             number = layer * directions + direction
             cell = cells[2 * layer + direction]
             order = slice(None, None, -1 if direction else 1)
-            y, h, c = _recurrence(x[order], hx[0, number], hx[1, number], cell)
+            y, h, c = _recurrence(x[order], hx[0][number], hx[1][number], cell)
             outputs.append(y[order])
             hidden.append(h)
             memory.append(c)
