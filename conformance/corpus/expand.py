@@ -18,7 +18,6 @@ from conformance.corpus.inputs import Array, draw
 from conformance.corpus.model import matches
 from conformance.corpus.schema import Accuracy, Case, Operation, Pair
 
-
 OPTION = "parameters."
 """Before the name of an option in a grid; needed for one called `dtype`, which else means the
 dtype of the inputs."""

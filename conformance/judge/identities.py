@@ -16,6 +16,9 @@ from conformance.judge.oracle import Expectation
 from conformance.judge.returned import Examined
 from conformance.run.outcome import Returned
 
+COMPLEX = {"float32": "complex64", "float64": "complex128"}
+"""The complex dtype whose parts are of a real one."""
+
 
 def examine(seen: Examined, item: Item, outcome: Returned, expectation: Expectation) -> None:
     """Judge dtypes and shapes, then each relation within the budget of the case."""
@@ -38,8 +41,10 @@ def examine(seen: Examined, item: Item, outcome: Returned, expectation: Expectat
     for relation in expectation.identities.relations([_wide(a, expectation) for a in given]):
         should = np.asarray(relation.should)
         error = ROUNDOFF[dtype] * np.broadcast_to(relation.scale, should.shape)
-        expected = Expected(relation.name, should, dtype, error)
-        compared = compare(np.asarray(relation.got), expected, 0.0, rules, scalar=True)
+        got = np.asarray(relation.got)
+        kind = COMPLEX.get(dtype, dtype) if "c" in (got.dtype.kind, should.dtype.kind) else dtype
+        expected = Expected(relation.name, should, kind, error)
+        compared = compare(got, expected, 0.0, rules, scalar=True)
         seen.add(compared)
     if item.case.gradients and item.framework != "numpy":
         seen.why = "gradients not compared: the output is not unique"
