@@ -1,5 +1,6 @@
 # make        set up .venv, run the corpus on both frameworks, write reports/index.html
 # make test   linters, types and every test, with real PyTorch and MindSpore
+# make mutation   which subtly wrong kernels the corpus notices; see docs/judge.md
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -7,7 +8,7 @@ RUN := reports/run.sqlite
 export PYTHONWARNINGS :=
 
 .DEFAULT_GOAL := report
-.PHONY: report test lint bench schema clean
+.PHONY: report test lint bench mutation schema clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 2; }
@@ -31,6 +32,9 @@ test: lint
 
 bench: .venv/.installed
 	$(BIN)/python tests/bench.py
+
+mutation: .venv/.installed
+	$(BIN)/python -m tests.mutation
 
 schema: .venv/.installed
 	$(BIN)/conformance schema > conformance/corpus/case.schema.json
