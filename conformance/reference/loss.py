@@ -1,7 +1,8 @@
-"""Losses."""
+"""Losses of binary classification, and what all losses share: how they are reduced."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,24 +18,107 @@ def reduced(
     """Return `loss` itself, its arithmetic mean over all elements, or its sum.
 
     Weights have been multiplied in before: the mean divides by the number of elements, not by the
-    sum of the weights; of no elements it is NaN.  When `size_average` or `reduce` is given,
-    `reduction` is not looked at: without `reduce` nothing is reduced, else `size_average` chooses
-    between mean and sum, and the one that is not given counts as True.
+    sum of the weights; of no elements it is NaN.  Two-byte numbers are added up in float32.  When
+    `size_average` or `reduce` is given, `reduction` is not looked at: without `reduce` nothing is
+    reduced, else `size_average` chooses between mean and sum, and the one that is not given counts
+    as True.
     Raises ValueError for an unknown `reduction`.
     Source: PyTorch documentation of torch.nn.BCELoss and torch.nn.BCEWithLogitsLoss.
     """
-    if size_average is not None or reduce is not None:
-        averaged = "sum" if size_average is False else "mean"
-        reduction = "none" if reduce is False else averaged
+    reduction = mode_of(reduction, size_average, reduce)
     if reduction == "none":
         return loss
-    if reduction not in ("mean", "sum"):
+    wide = np.dtype(np.float32) if loss.dtype.itemsize == 2 else loss.dtype
+    total = np.asarray(np.sum(loss, dtype=wide))
+    total = total if reduction == "sum" else np.asarray(total / wide.type(loss.size))
+    return total.astype(loss.dtype)
+
+
+def spread(
+    cotangent: Array,
+    shape: tuple[int, ...],
+    reduction: str,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+) -> Array:
+    """Return the cotangents of the elements of a loss of `shape`, given that of `reduced`."""
+    mean = mode_of(reduction, size_average, reduce) == "mean"
+    share = cotangent / np.longdouble(prod(shape)) if mean else cotangent
+    return np.broadcast_to(share, shape)
+
+
+def unbroadcast(array: Array, shape: tuple[int, ...]) -> Array:
+    """Sum over the axes along which `shape` was broadcast: the adjoint of broadcasting."""
+    summed = array.sum(axis=tuple(range(array.ndim - len(shape))))
+    repeated = tuple(i for i, n in enumerate(shape) if n == 1)
+    return np.asarray(summed.sum(axis=repeated, keepdims=True))
+
+
+def mode_of(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
+    """Return the reduction that is meant: the deprecated arguments win, see `reduced`."""
+    if size_average is not None or reduce is not None:
+        averaged = "sum" if size_average is False else "mean"
+        return "none" if reduce is False else averaged
+    if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
-    total = np.asarray(np.sum(loss, dtype=loss.dtype))
-    return total if reduction == "sum" else np.asarray(total / loss.dtype.type(loss.size))
+    return reduction
 
 
-@reference(dtype="=target")
+def _bce_with_logits_gradient(
+    input: Array,
+    target: Array,
+    *,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Array | None = None,
+    cotangents: list[Array],
+) -> dict[str, Array]:
+    """With σ' = σ (1 - σ): by x ``w [(1 - y) σ(x) - p y σ(-x)]``, by y ``w [p s(-x) - s(x)]``."""
+    x, y = input, target
+    w = np.ones(()) if weight is None else weight
+    p = np.ones(()) if pos_weight is None else pos_weight
+    g = spread(cotangents[0], x.shape, reduction, size_average, reduce)
+    right, wrong = softplus(-x), softplus(x)
+    sigma, complement = np.exp(-right), np.exp(-wrong)
+    return {
+        "input": g * w * ((1 - y) * sigma - p * y * complement),
+        "target": g * w * (p * right - wrong),
+        "weight": unbroadcast(g * (p * y * right + (1 - y) * wrong), np.shape(w)),
+        "pos_weight": unbroadcast(g * w * y * right, np.shape(p)),
+    }
+
+
+def _bce_gradient(
+    input: Array,
+    target: Array,
+    *,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    cotangents: list[Array],
+) -> dict[str, Array]:
+    """By x ``w [(1 - y) / (1 - x) - y / x]``, by y ``w [log(1 - x) - log x]``.
+
+    Where a logarithm is held at its bound it is constant, so its derivative is left out.
+    """
+    x, y = input, target
+    w = np.ones(()) if weight is None else weight
+    g = spread(cotangents[0], x.shape, reduction, size_average, reduce)
+    log_x, log_not_x = _bounded_logarithms(x)
+    with np.errstate(divide="ignore"):
+        slope = np.where(log_x > _BOUND, 1 / x, 0 * x)
+        slope_not = np.where(log_not_x > _BOUND, 1 / (1 - x), 0 * x)
+    return {
+        "input": g * w * ((1 - y) * slope_not - y * slope),
+        "target": g * w * (log_not_x - log_x),
+        "weight": unbroadcast(g * ((y - 1) * log_not_x - y * log_x), np.shape(w)),
+    }
+
+
+@reference(dtype="=target", gradient=_bce_with_logits_gradient)
 def binary_cross_entropy_with_logits(
     input: Array,
     target: Array,
@@ -60,7 +144,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss, reduction, size_average, reduce)
 
 
-@reference(dtype="=input")
+@reference(dtype="=input", gradient=_bce_gradient)
 def binary_cross_entropy(
     input: Array,
     target: Array,
@@ -80,13 +164,20 @@ def binary_cross_entropy(
     _check(input, target, weight=weight)
     if np.any((input < 0) | (input > 1)):
         raise ValueError("all elements of input should be between 0 and 1")
-    bound = input.dtype.type(-100)
-    with np.errstate(divide="ignore"):
-        log_x = np.maximum(np.log(input), bound)
-        log_not_x = np.maximum(np.log1p(-input), bound)
-    loss = (target - np.ones_like(target)) * log_not_x - target * log_x
+    log_x, log_not_x = _bounded_logarithms(input)
+    loss: Array = (target - np.ones_like(target)) * log_not_x - target * log_x
     loss = loss if weight is None else weight * loss
     return reduced(loss, reduction, size_average, reduce)
+
+
+_BOUND = -100
+"""What the logarithms of probabilities are held above."""
+
+
+def _bounded_logarithms(x: Array) -> tuple[Array, Array]:
+    bound = x.dtype.type(_BOUND)
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(x), bound), np.maximum(np.log1p(-x), bound)
 
 
 def softplus(x: Array) -> Array:

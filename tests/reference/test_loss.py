@@ -15,6 +15,8 @@ from conformance.reference.loss import (
     reduced,
     softplus,
 )
+from conformance.reference.registry import get
+from tests.reference.gradients import check_gradient
 
 Array = np.ndarray[Any, Any]
 LOG2 = math.log(2)
@@ -179,3 +181,35 @@ def test_softplus_is_the_logarithm_of_one_plus_the_exponential() -> None:
         should = [float(mpmath.log1p(mpmath.exp(mpmath.mpf(x)))) for x in LOGITS]
     np.testing.assert_allclose(softplus(LOGITS), should, rtol=4e-16)
     assert softplus(np.array(1e4)) == 1e4
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_gradients(reduction: str) -> None:
+    random = np.random.RandomState(1)
+    x, y, w, p = random.rand(4, 3, 4) * 0.8 + 0.1
+    check_gradient(
+        "loss.binary_cross_entropy",
+        ["input", "target", "weight"],
+        input=x,
+        target=y,
+        weight=w[0],
+        reduction=reduction,
+    )
+    check_gradient(
+        "loss.binary_cross_entropy_with_logits",
+        ["input", "target", "weight", "pos_weight"],
+        input=8 * x - 4,
+        target=y,
+        weight=w[:, :1],
+        pos_weight=p[0],
+        reduction=reduction,
+    )
+
+
+def test_a_bounded_logarithm_has_no_slope() -> None:
+    gradient = get("loss.binary_cross_entropy").gradient
+    assert gradient is not None
+    x, ones = np.array([0.0, 0.0, 1.0, 1.0]), np.ones(4)
+    found = gradient(x, np.array([0.0, 1.0, 0.0, 1.0]), reduction="none", cotangents=[ones])
+    assert found["input"].tolist() == [1, 0, 0, -1]
+    assert found["target"].tolist() == [100, 100, -100, -100]
