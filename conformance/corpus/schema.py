@@ -99,6 +99,10 @@ class Difference(Model):
     at_most: float | None = Field(
         None, gt=0, description="Greatest error in roundoffs it excuses; a greater one is new."
     )
+    sometimes: bool = Field(
+        False,
+        description="It rests on memory that was never written, so a run may not show it.",
+    )
     since: str | None = Field(
         None, min_length=1, max_length=60, description="Release that first shows it, as published."
     )

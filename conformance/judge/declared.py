@@ -77,6 +77,8 @@ def _stale(group: Sequence[Seen]) -> Iterator[str]:
 
 def _unshown(where: str, difference: Difference, items: Sequence[Seen]) -> Iterator[str]:
     """Yield a line for each pattern of cases in `difference` that none of `items` shows."""
+    if difference.sometimes:
+        return
     on_target = _judgeable(difference, items)
     for pattern in difference.cases if on_target else ():
         covered = [one for one in on_target if one.item.case.covered_by([pattern])]
@@ -93,6 +95,8 @@ def _unshown_pairs(
     operation: Operation, shared: SharedDifference, items: Sequence[Seen]
 ) -> Iterator[str]:
     """Yield a line for each pattern of pairs in `shared` by which no pair shows it."""
+    if shared.sometimes:
+        return
     on_target = _judgeable(shared, items)
     for pattern in shared.pairs if on_target else ():
         covered = [

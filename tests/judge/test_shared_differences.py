@@ -81,6 +81,13 @@ def test_an_entry_no_pair_shows_is_stale() -> None:
     assert "'bad' is shown by no case" in none.problems[0]
 
 
+def test_what_rests_on_unwritten_memory_may_not_show() -> None:
+    entry = f"  - {{kind: value, cases: [bad], sometimes: true, {NOTE}}}"
+    assert judged(entry, {}).problems == []
+    shown = judged(entry, {("bad", FUNCTION): twice()})
+    assert statuses(shown, FUNCTION) == [OK, DECLARED]
+
+
 def test_an_entry_for_some_pairs_covers_no_other() -> None:
     entry = f'  - {{kind: value, cases: [bad], pairs: ["*Tensor.abs"], {NOTE}}}'
     found = judged(entry, {("bad", FUNCTION): twice(), ("bad", METHOD): twice()})
