@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from conformance import parallel
 from conformance.corpus import yamlmarks
 from conformance.corpus.expand import ExpandedCase, expand
 from conformance.corpus.rules import broken_rules
@@ -91,24 +92,28 @@ def load_texts(texts: Iterable[tuple[str, str, Path]]) -> Corpus:
     """Load (path, text, folder) triples; what a run file keeps is loaded through here too."""
     problems: list[Problem] = []
     documents: dict[str, Document] = {}
-    for path, text, folder in texts:
-        try:
-            document = _document(path, text, folder)
-        except CorpusError as error:
-            problems += error.problems
+    for document, found in parallel.mapped(_read, list(texts)):
+        problems += found
+        if document is None:
             continue
         name = document.operation.operation
         if name in documents:
             first = documents[name].path
             problems.append(document.problem(("operation",), f"{name!r} is already in {first}"))
-        problems += [
-            document.problem(where, text)
-            for where, text in broken_rules(document.operation, folder)
-        ]
         documents.setdefault(name, document)
     if problems:
         raise CorpusError(sorted(problems, key=lambda p: (p.path, p.line, p.column)))
     return Corpus(documents)
+
+
+def _read(given: tuple[str, str, Path]) -> tuple[Document | None, list[Problem]]:
+    """Return the document, if its text is one, and everything that is wrong with it."""
+    try:
+        document = _document(*given)
+    except CorpusError as error:
+        return None, list(error.problems)
+    broken = broken_rules(document.operation, document.folder)
+    return document, [document.problem(where, message) for where, message in broken]
 
 
 def _document(path: str, text: str, folder: Path) -> Document:

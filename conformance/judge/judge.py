@@ -8,6 +8,7 @@ from datetime import date
 
 import numpy as np
 
+from conformance import parallel
 from conformance.corpus.expand import ExpandedCase
 from conformance.judge import claims, declared
 from conformance.judge import known as exemptions
@@ -62,10 +63,23 @@ def judge(
     introspection of signatures.
     """
     given = list(items)
-    bench = Bench(given)
-    with np.errstate(all="ignore"):
-        judged = [bench.judge(item, outcome, known, versions, today) for item, outcome in given]
-    lines = [*problems, *bench.problems]
+    groups: dict[str, list[int]] = {}
+    for i, (item, _) in enumerate(given):
+        groups.setdefault(item.case.operation.operation, []).append(i)
+
+    def group(numbers: list[int]) -> tuple[list[tuple[Verdict, tuple[ClaimCheck, ...]]], list[str]]:
+        bench = Bench([given[i] for i in numbers])
+        with np.errstate(all="ignore"):
+            found = [bench.judge(*given[i], known, versions, today) for i in numbers]
+        return [(one.verdict, one.claims) for one in found], bench.problems
+
+    listed = sorted(groups.values(), key=len, reverse=True)
+    lines = list(problems)
+    verdicts: dict[int, tuple[Verdict, tuple[ClaimCheck, ...]]] = {}
+    for numbers, (found, told) in zip(listed, parallel.mapped(group, listed), strict=True):
+        verdicts |= dict(zip(numbers, found, strict=True))
+        lines += told
+    judged = [Judged(*given[i], *verdicts[i]) for i in range(len(given))]
     if complete:
         lines += declared.stale(judged)
     lines += exemptions.stale(known, judged, versions, today, complete and known_complete)

@@ -14,6 +14,7 @@ from pygments import highlight as pygmentize
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from conformance import parallel
 from conformance.report import build, templating, views
 from conformance.report.text import LANGUAGES
 
@@ -40,19 +41,23 @@ def render(
 
 def write(site: views.SiteView, out: Path, languages: Sequence[str]) -> Path:
     """Write the pages of `site` into `out` and return its ``index.html``."""
+    environments = {language: _environment(language, languages) for language in languages}
     for language in languages:
         folder = out / language
         folder.mkdir(parents=True, exist_ok=True)
-        environment = _environment(language, languages)
-        operation = environment.get_template("operation.html.j2")
-        for page in site.pages:
-            name = filename(page)
-            others = {code: f"../{code}/{name}" for code in languages}
-            text = operation.render(page=page, run=site.run, home="index.html", other=others)
-            (folder / name).write_text(text, encoding="utf-8")
         others = {code: f"../{code}/index.html" for code in languages}
-        text = _index(environment, site, "", others)
+        text = _index(environments[language], site, "", others)
         (folder / "index.html").write_text(text, encoding="utf-8")
+
+    def page(given: tuple[str, views.PageView]) -> None:
+        language, view = given
+        name = filename(view)
+        others = {code: f"../{code}/{name}" for code in languages}
+        operation = environments[language].get_template("operation.html.j2")
+        text = operation.render(page=view, run=site.run, home="index.html", other=others)
+        (out / language / name).write_text(text, encoding="utf-8")
+
+    parallel.mapped(page, [(language, view) for language in languages for view in site.pages])
     first = languages[0]
     others = {code: f"{code}/index.html" for code in languages}
     index = out / "index.html"

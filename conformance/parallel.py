@@ -1,0 +1,39 @@
+"""Work that is the same for many items, on every processor at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_work: tuple[Callable[[Any], Any], Sequence[Any]] | None = None
+"""What forked processes do; they inherit it, so nothing but results is serialised."""
+
+
+def mapped(function: Callable[[T], R], items: Sequence[T], *, least: int = 16) -> list[R]:
+    """Return ``[function(item) for item in items]``; results, and exceptions, must pickle.
+
+    With fewer than `least` items, on one processor, or without ``fork`` (not Linux) it is done
+    right here.
+    """
+    global _work  # noqa: PLW0603
+    processes = min(len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1, len(items))
+    if len(items) < least or processes < 2 or _work is not None:
+        return [function(item) for item in items]
+    _work = (function, items)
+    try:
+        with multiprocessing.get_context("fork").Pool(processes) as pool:
+            return pool.map(_one, range(len(items)), chunksize=1)
+    finally:
+        _work = None
+
+
+def _one(index: int) -> Any:
+    assert _work is not None
+    function, items = _work
+    return function(items[index])
