@@ -54,11 +54,12 @@ def pairs() -> tuple[PublishedPair, ...]:
 
 
 @cache
-def _pages() -> dict[str, frozenset[str]]:
-    pages: dict[str, set[str]] = {}
+def pages() -> dict[str, frozenset[str]]:
+    """Return the APIs that each difference page shows at work."""
+    shown: dict[str, set[str]] = {}
     for row in csv.DictReader(_lines("published_examples.csv")):
-        pages.setdefault(row["page"], set()).add(row["api"])
-    return {page: frozenset(apis) for page, apis in pages.items()}
+        shown.setdefault(row["page"], set()).add(row["api"])
+    return {page: frozenset(apis) for page, apis in shown.items()}
 
 
 def has_example(pair: Pair) -> bool:
@@ -69,7 +70,7 @@ def has_example(pair: Pair) -> bool:
     """
     torch, mindspore = set(apis(pair.torch)), set(apis(pair.mindspore))
     page = DIFFERENCE_PAGE in pair.published.values()
-    for shown in _pages().values():
+    for shown in pages().values():
         prose = not any(api.startswith("mindspore.") for api in shown)
         if shown & mindspore or (prose and page and shown & torch):
             return True

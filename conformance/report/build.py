@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from conformance.corpus.model import Text
 from conformance.corpus.schema import Operation, Pair, Side
+from conformance.coverage.claims import verdict
 from conformance.judge import signature
 from conformance.judge.introspected import Signature, signature_of
 from conformance.report import build_case, views
 from conformance.report.anchors import Anchors
+from conformance.run.outcome import Returned
 from conformance.run.target import framework_of
 from conformance.taxonomy import FRAMEWORKS, Framework
 
@@ -146,9 +148,23 @@ def _pair(
             for d in operation.differences_of(pair)
             if d in pair.differences or build_case.shown_by(d, judged)
         ),
-        published=tuple(pair.published.items()),
+        published=tuple(_published(operation, pair, judged, info)),
         cases=cases,
     )
+
+
+def _published(
+    operation: Operation, pair: Pair, judged: list[Judged], info: RunInfo
+) -> Iterable[views.PublishedView]:
+    ran = all(
+        any(j.item.framework == f and isinstance(j.outcome, Returned) for j in judged)
+        for f in FRAMEWORKS
+    )
+    rows = _compared(operation, pair, info)
+    for release, claim in pair.published.items():
+        found = verdict(claim, rows, judged)
+        holds = found.upheld if ran else None
+        yield views.PublishedView(release, claim, holds, tuple(found.against) if ran else ())
 
 
 def side_name(side: Side | None) -> str:
@@ -180,14 +196,18 @@ def _rows(operation: Operation, pair: Pair, info: RunInfo) -> Iterable[views.Par
     """The parameter table: inputs before options where a constructor tells them apart."""
     if pair.torch is None or pair.mindspore is None:
         return
-    sides = [signature_of(pair.side(f), info.described(f)) for f in FRAMEWORKS]
-    rows = signature.compare(operation, pair, *sides)
+    rows = _compared(operation, pair, info)
     constructs = any(pair.form(f) == "module" for f in FRAMEWORKS)
     categories = ("input", "option", "state") if constructs else ("option", "state")
     for category in categories:
         chosen = [r for r in rows if _category(r, constructs) == category]
         for number, row in enumerate(chosen, 1):
             yield _row(pair, row, category, number)
+
+
+def _compared(operation: Operation, pair: Pair, info: RunInfo) -> list[signature.ParameterRow]:
+    sides = [signature_of(pair.side(f), info.described(f)) for f in FRAMEWORKS]
+    return signature.compare(operation, pair, *sides)
 
 
 def _category(row: signature.ParameterRow, constructs: bool) -> str:

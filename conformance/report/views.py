@@ -211,6 +211,19 @@ class DifferenceView:
 
 
 @dataclass(frozen=True)
+class PublishedView:
+    """What a release's mapping table claims of a pair, and whether it is upheld.
+
+    `holds` is None where MindSpore gave no result; `against` are the kinds that contradict it.
+    """
+
+    release: str
+    claim: str
+    holds: bool | None = None
+    against: tuple[Kind, ...] = ()
+
+
+@dataclass(frozen=True)
 class ClaimView:
     """A published statement, what the installed release does, and whether the statement holds.
 
@@ -237,7 +250,7 @@ class PairView:
     rows: tuple[ParameterRowView, ...] = ()
     summary: Text | None = None
     differences: tuple[DifferenceView, ...] = ()
-    published: tuple[tuple[str, str], ...] = ()
+    published: tuple[PublishedView, ...] = ()
     cases: tuple[CaseView, ...] = ()
 
     @property
