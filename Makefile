@@ -27,7 +27,7 @@ lint: .venv/.installed
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/conformance check
+	$(BIN)/conformance check --signatures
 	$(BIN)/python -m pytest
 
 bench: .venv/.installed

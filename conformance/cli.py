@@ -60,9 +60,17 @@ def main(
 
 
 @app.command()
-def check(paths: Paths = None, known: Known = None) -> None:
+def check(
+    paths: Paths = None,
+    known: Known = None,
+    signatures: Annotated[
+        bool,
+        typer.Option("--signatures", help="Hold parameter tables against installed signatures."),
+    ] = False,
+    config: Config = None,
+) -> None:
     """Validate case files; every error of every file at once, as `file:line:column: message`."""
-    commands.check(paths or [Path("cases")], known)
+    commands.check(paths or [Path("cases")], known, signatures=signatures, config=config)
 
 
 @app.command()

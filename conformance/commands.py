@@ -6,18 +6,16 @@ import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import typer
 
-from conformance import draft
+from conformance import draft, installed
 from conformance.corpus import loader
 from conformance.corpus.apis import refused
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.schema import Operation
-from conformance.coverage import published
 from conformance.coverage.coverage import measure
-from conformance.errors import CallerError, ConformanceError, HarnessError
+from conformance.errors import CallerError, ConformanceError, CorpusError, HarnessError
 from conformance.judge import known as known_differences
 from conformance.judge.introspected import Signature
 from conformance.judge.run import Verdicts, judge_run, judge_runs
@@ -25,10 +23,9 @@ from conformance.report import code, formats
 from conformance.report import coverage as coverage_table
 from conformance.report import terminal as show_on
 from conformance.run import session, target
-from conformance.run.gateway import Worker, WorkerDied, WorkerUnavailable
+from conformance.run.gateway import Worker, WorkerUnavailable
 from conformance.run.select import Selection
 from conformance.run.store import RunFile
-from conformance.taxonomy import FRAMEWORKS
 
 EVERY_TARGET = (
     *target.DEFAULT_TARGETS,
@@ -42,15 +39,22 @@ EVERY_TARGET = (
 )
 
 
-DESCRIBE_SECONDS = 120.0
-"""How long a framework may take to say which of all published names it has."""
+def check(
+    paths: Sequence[Path],
+    known: Path | None,
+    *,
+    signatures: bool = False,
+    config: Path | None = None,
+) -> None:
+    """Validate; raises CorpusError with every problem.
 
-
-def check(paths: Sequence[Path], known: Path | None) -> None:
-    """Validate; raises CorpusError with every problem."""
+    With `signatures`, parameter tables are held against the installed frameworks as well.
+    """
     corpus = loader.load(paths)
     file = _known_file(paths, known)
     entries = known_differences.load(file) if file else []
+    if signatures and (problems := list(installed.disagreements(corpus, config))):
+        raise CorpusError(problems)
     cases = sum(1 for _ in corpus.cases())
     operations = len(corpus.documents)
     typer.echo(f"{operations} operations, {cases} cases, {len(entries)} known differences: sound")
@@ -181,33 +185,11 @@ def coverage(run: Path, *, depth: bool, format_: str, config: Path | None) -> No
         verdicts = judge_runs([file], today=date.today())
     finally:
         file.close()
-    found = measure(corpus, verdicts, _existing(config))
+    found = measure(corpus, verdicts, installed.existing(config))
     if format_ == "json":
         typer.echo(json.dumps(coverage_table.as_json(found, depth=depth), indent=2))
     else:
         coverage_table.show(found, show_on.console(), depth=depth)
-
-
-def _existing(config: Path | None) -> set[str]:
-    """Return the published names that the installed frameworks have."""
-    existing: set[str] = set()
-    for framework in FRAMEWORKS:
-        names = dict.fromkeys(getattr(pair, framework) for pair in published.pairs())
-        messages = _described(framework, list(names), config)
-        existing |= {message["api"] for message in messages if message["exists"]}
-    return existing
-
-
-def _described(framework: str, apis: list[str], config: Path | None) -> list[dict[str, Any]]:
-    """Return what the installed `framework` says of `apis`.  HarnessError when it cannot."""
-    try:
-        worker = Worker(target.parse(framework, target.configured(config)))
-        worker.send(("describe", "", apis))
-        _, messages = worker.receive(timeout=DESCRIBE_SECONDS)
-    except (WorkerUnavailable, WorkerDied) as error:
-        raise HarnessError(f"{framework} cannot be asked for its signatures: {error}") from None
-    worker.close()
-    return list(messages)
 
 
 def new(torch: str, mindspore: str, out: Path | None, config: Path | None) -> None:
@@ -218,7 +200,7 @@ def new(torch: str, mindspore: str, out: Path | None, config: Path | None) -> No
             raise CallerError(f"{api!r} is not an API of {framework}")
         if why := refused(api):
             raise CallerError(why)
-        (message,) = _described(framework, [api], config)
+        (message,) = installed.described(framework, [api], config)
         if not message["exists"]:
             raise CallerError(f"{api}: {message['error']}")
         signatures.append(Signature.from_message(message))

@@ -9,6 +9,7 @@ import pytest
 from conformance import draft
 from conformance.corpus import loader
 from conformance.corpus.schema import Operation
+from conformance.errors import CorpusError
 from conformance.judge import signature
 from conformance.judge.introspected import Signature
 from conformance.judge.undeclared import undeclared
@@ -107,3 +108,17 @@ def test_check_passes_on_what_new_writes(torch: str, mindspore: str, tmp_path: P
     path = tmp_path / "cases" / "new.yaml"
     commands.new(torch, mindspore, path, None)
     commands.check([path.parent], None)
+
+
+@pytest.mark.frameworks
+def test_check_says_where_a_parameter_table_and_the_signatures_disagree(tmp_path: Path) -> None:
+    from conformance import commands  # noqa: PLC0415
+
+    path = tmp_path / "new.yaml"
+    commands.new("torch.cumsum", "mindspore.ops.cumsum", path, None)
+    commands.check([path], None, signatures=True)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("dim: axis", "dim: dimension"), encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"new\.yaml:\d+:5: .*has no parameter 'dimension'"):
+        commands.check([path], None, signatures=True)
+    commands.check([path], None)
