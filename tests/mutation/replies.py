@@ -82,7 +82,8 @@ def saturating(array: Array) -> Array:
     """The largest finite number in the place of infinity."""
     if array.dtype.kind != "f":
         return array
-    return np.nan_to_num(array, nan=np.nan)
+    largest = np.finfo(array.dtype).max
+    return np.where(np.isinf(array), np.copysign(largest, array), array)
 
 
 def wrong_dtype(array: Array) -> Array:

@@ -258,7 +258,9 @@ def _changed(before: Outcome, after: Outcome) -> bool:
     if isinstance(before, Returned) and isinstance(after, Returned):
         parts = ("output", "gradients", "state", "mutated")
         return any(_differ(getattr(before, p), getattr(after, p)) for p in parts)
-    return type(before) is not type(after) or before.kind != after.kind
+    if isinstance(before, Raised) and isinstance(after, Raised):
+        return before.types != after.types
+    return type(before) is not type(after)
 
 
 def _differ(a: Any, b: Any) -> bool:
