@@ -84,8 +84,7 @@ def dropout(input: Array, p: float = 0.5, training: bool = True) -> Distribution
     told = input != 0
 
     def support(draw: Array) -> Array:
-        roundoffs = 4 * float(finfo(draw.dtype).eps)
-        return np.asarray((draw == 0) | (np.abs(draw - kept) <= roundoffs * np.abs(kept)))
+        return np.asarray((draw == 0) | _near(draw, kept))
 
     return Distribution(
         stats.binom(1, 1 - rate),
@@ -127,9 +126,7 @@ def _channel_dropout(input: Array, leading: int, p: float, training: bool) -> Di
     kept = input / (1 - p)
 
     def support(draw: Array) -> Array:
-        roundoffs = 0.0 if draw.dtype.kind in "iu" else 4 * float(finfo(draw.dtype).eps)
-        with np.errstate(invalid="ignore"):
-            scaled = (draw == kept) | (np.abs(draw - kept) <= roundoffs * np.abs(kept))
+        scaled = _near(draw, kept)
         whole = np.all(scaled, axis=elements, keepdims=True)
         return np.asarray(scaled & whole | np.all(draw == 0, axis=elements, keepdims=True))
 
@@ -153,7 +150,19 @@ def _certain(value: Array) -> Distribution:
     return Distribution(
         stats.binom(1, 1.0),
         value.shape,
-        support=lambda draw: draw == value,
-        transform=lambda draw: np.asarray(draw == value, dtype=float),
+        support=lambda draw: _same(draw, value),
+        transform=lambda draw: np.asarray(_same(draw, value), dtype=float),
         restore=lambda _: value,
     )
+
+
+def _near(draw: Array, kept: Array) -> Array:
+    """Return where `draw` is `kept` to a few roundoffs; an infinity or NaN must be one itself."""
+    roundoffs = 0.0 if draw.dtype.kind in "iu" else 4 * float(finfo(draw.dtype).eps)
+    with np.errstate(invalid="ignore", over="ignore"):
+        close = np.abs(draw - kept) <= roundoffs * np.abs(kept)
+    return np.asarray(_same(draw, kept) | (np.isfinite(kept) & close))
+
+
+def _same(draw: Array, value: Array) -> Array:
+    return np.asarray((draw == value) | (np.isnan(draw) & np.isnan(value)))
