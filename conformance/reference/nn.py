@@ -105,6 +105,7 @@ def batch_norm2d(
     ``γ (x - μ) / sqrt(σ² + ε) + β``.  In training μ and σ² (divided by n) are those of the batch,
     and the running statistics r become ``(1 - m) r + m b``, b being μ and the unbiased variance
     (divided by n - 1); `momentum` None averages over all batches, of which this is the first.
+    An empty batch has no statistics and leaves r as it is.
     Raises ValueError for another rank or number of channels, and for n = 1 in training.
     Source: PyTorch documentation of torch.nn.BatchNorm2d; Ioffe and Szegedy 2015, algorithm 1.
     """
@@ -120,6 +121,8 @@ def batch_norm2d(
     count = input.size // num_features
     if training and count == 1:
         raise ValueError("training needs more than one value for each channel")
+    if not input.size:
+        return Result(input.copy())
     moments = _moments(input, (0, 2, 3))
     output = _normalised(input, moments, eps, affine)
     if running_mean is None or running_var is None:

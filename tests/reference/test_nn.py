@@ -152,6 +152,16 @@ def test_batch_norm2d_without_momentum_takes_the_first_batch_alone() -> None:
     np.testing.assert_allclose(result.state["running_var"], x.var((0, 2, 3), ddof=1), rtol=1e-12)
 
 
+def test_batch_norm2d_takes_no_statistics_from_an_empty_batch() -> None:
+    mean, variance = np.array([5.0, 6.0]), np.array([7.0, 8.0])
+    result = nn.batch_norm2d(
+        np.zeros((0, 2, 3, 4)), num_features=2, running_mean=mean, running_var=variance,
+        training=True,
+    )  # fmt: skip
+    assert result.output.shape == (0, 2, 3, 4)
+    assert result.state == {}
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 2, 2), (2, 2, 2), (1, 2, 1, 1)])
 def test_batch_norm2d_refuses(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"must be|more than one"):
