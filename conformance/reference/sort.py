@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from conformance.reference.registry import reference
+from conformance.reference.registry import Identities, Relation, reference
 
 Array = np.ndarray[Any, Any]
 
@@ -19,11 +19,13 @@ class TopK(NamedTuple):
 
 
 @reference(dtype=("=input", "int64"))
-def topk(input: Array, k: int, dim: int = -1, largest: bool = True) -> TopK:
+def topk(
+    input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> TopK | Identities:
     """The k greatest (or least) elements along `dim`, best first, and their indices.
 
     NaN counts as greater than every number.  Among equal elements the first comes first here, an
-    order that PyTorch leaves open, as it leaves the order of all when its `sorted` is False.
+    order that PyTorch leaves open.  Unless `sorted`, the k elements may come in any order.
     Raises ValueError when k or `dim` is out of range, TypeError for truth values and complex
     numbers.  Source: PyTorch documentation of torch.topk.
     """
@@ -41,4 +43,18 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True) -> TopK:
     else:
         order = np.argsort(input, axis=dim, kind="stable")
     indices = np.take(order, np.arange(k), axis=dim)
-    return TopK(np.take_along_axis(input, indices, axis=dim), indices)
+    best = TopK(np.take_along_axis(input, indices, axis=dim), indices)
+    if sorted or k < 2:
+        return best
+    return Identities(best, lambda found: _relations(input, best.values, dim, *found))
+
+
+def _relations(
+    input: Array, best: Array, dim: int, values: Array, indices: Array
+) -> list[Relation]:
+    there = np.clip(indices, 0, input.shape[dim] - 1)
+    return [
+        Relation("values in order", np.sort(values, axis=dim), np.sort(best, axis=dim), 0.0),
+        Relation("indices in range", there, indices, 0.0),
+        Relation("elements there", np.take_along_axis(input, there, axis=dim), values, 0.0),
+    ]

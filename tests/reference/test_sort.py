@@ -6,6 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from conformance.reference.registry import Identities
 from conformance.reference.sort import topk
 
 X = np.random.RandomState(0).permutation(60).reshape(3, 4, 5)
@@ -36,6 +37,22 @@ def test_nan_is_the_greatest_and_the_least_integer_the_least() -> None:
 def test_of_equals_the_first_comes_first() -> None:
     assert topk(np.array([1, 2, 2, 1]), 3).indices.tolist() == [1, 2, 0]
     assert topk(np.array([1, 2, 2, 1]), 3, largest=False).indices.tolist() == [0, 3, 1]
+
+
+def test_unsorted_is_any_order_of_the_same_elements() -> None:
+    x = np.array([[3.0, np.nan, 1.0], [2.0, 5.0, 4.0]])
+    loose = topk(x, 2, sorted=False)
+    assert isinstance(loose, Identities)
+
+    def holds(values: list[list[float]], indices: list[list[int]]) -> bool:
+        relations = loose.relations([np.array(values), np.array(indices)])
+        return all(np.array_equal(r.got, r.should, equal_nan=True) for r in relations)
+
+    assert holds([[np.nan, 3], [5, 4]], [[1, 0], [1, 2]])
+    assert holds([[3, np.nan], [4, 5]], [[0, 1], [2, 1]])
+    assert not holds([[3, np.nan], [4, 5]], [[1, 0], [2, 1]])
+    assert not holds([[3, 1], [4, 5]], [[0, 2], [2, 1]])
+    assert not holds([[3, np.nan], [4, 5]], [[0, 1], [3, 1]])
 
 
 def test_none_a_scalar_and_an_empty_axis() -> None:
