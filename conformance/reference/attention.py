@@ -34,6 +34,8 @@ def multihead_attention(
     bias_v: Array | None = None,
     add_zero_attn: bool = False,
     batch_first: bool = False,
+    dropout: float = 0.0,
+    training: bool = False,
 ) -> tuple[Array, Array | None]:
     """Attention in `num_heads` subspaces of size d = embed_dim / num_heads.
 
@@ -44,8 +46,10 @@ def multihead_attention(
     which no mask hides.  Masks are (N, S) for keys and (L, S) or (N heads, L, S): True hides,
     numbers are added; a row that hides all keys is NaN.  Returns output and the weights A,
     (N, L, S) their mean over heads, else (N, heads, L, S); None for them unless `need_weights`.
-    Raises ValueError for sizes that do not fit each other.  Source: PyTorch documentation of
-    torch.nn.MultiheadAttention; Vaswani et al. 2017, section 3.2.
+    In `training` a `dropout` of 1 makes A zero; rates between 0 and 1 are left to chance and raise
+    NotImplementedError.  Raises ValueError for sizes that do not fit each other.
+
+    Source: PyTorch documentation of torch.nn.MultiheadAttention; Vaswani et al. 2017, section 3.2.
     """
     if embed_dim % num_heads or num_heads < 1:
         raise ValueError(f"{embed_dim} does not divide into {num_heads} heads")
@@ -77,6 +81,10 @@ def multihead_attention(
     scores = q @ k.swapaxes(2, 3) / np.sqrt(q.dtype.type(embed_dim // num_heads)) + mask
     scores = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
     attention = scores / np.sum(scores, axis=-1, keepdims=True)
+    if training and dropout:
+        if dropout != 1:
+            raise NotImplementedError("which weights are dropped is left to chance")
+        attention = np.zeros_like(attention)
     heads = (attention @ v).swapaxes(1, 2)
     output = _affine(heads.reshape(*heads.shape[:2], embed_dim), out_weight, out_bias)
     if average_attn_weights:

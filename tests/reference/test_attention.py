@@ -83,6 +83,19 @@ def test_weights_are_averaged_over_heads_or_left_out() -> None:
     np.testing.assert_array_equal(alone, output)
 
 
+def test_dropping_everything_leaves_the_bias() -> None:
+    w = weights()
+    output, shares = multihead_attention(*sequences(), dropout=1.0, training=True, **w)
+    np.testing.assert_array_equal(output, np.broadcast_to(w["out_bias"], (L, N, E)))
+    np.testing.assert_array_equal(shares, np.zeros((N, L, S)))
+    with pytest.raises(NotImplementedError):
+        multihead_attention(*sequences(), dropout=0.5, training=True, **w)
+    q, k, v = sequences()
+    np.testing.assert_array_equal(
+        multihead_attention(q, k, v, dropout=0.5, **w)[0], multihead_attention(q, k, v, **w)[0]
+    )
+
+
 def test_batch_first_and_unbatched_are_the_same_sequences() -> None:
     q, k, v = sequences()
     w = weights()
