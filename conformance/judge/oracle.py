@@ -144,7 +144,7 @@ class Expectation:
 
     def _expected(self, where: str, value: Any, dtype: str) -> Expected:
         y = np.asarray(value)
-        if dtype in _WIDE and y.dtype not in (np.longdouble, np.clongdouble):
+        if dtype in _WIDE and y.dtype not in (np.longdouble, np.clongdouble, object):
             self.precise = False
             error = OWN_ROUNDOFFS * ROUNDOFF[dtype] * np.abs(y)
             return Expected(where, y, dtype, np.where(np.isfinite(error), error, 0.0))

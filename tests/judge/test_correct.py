@@ -16,7 +16,17 @@ from conformance.judge.oracle import Expectation
 from conformance.judge.verdict import Status
 from conformance.reference.dtypes import promote
 from conformance.taxonomy import DTYPES, INEXACT
-from tests.judge.toys import BFLOAT16, cases, computed, cotangent, gives, one, register, unary
+from tests.judge.toys import (
+    BFLOAT16,
+    cases,
+    computed,
+    cotangent,
+    gives,
+    kinds,
+    one,
+    register,
+    unary,
+)
 
 FLOATS = ["float16", "bfloat16", "float32", "float64"]
 KERNELS = {
@@ -323,3 +333,13 @@ def test_a_gradient_at_the_edge_of_the_domain_has_no_conditioning() -> None:
     x = case.arrays["input"]
     right = gives(x * x, gradients={"input": cotangent((2,)) * 2 * x})
     assert one(case, right).verdict.status is Status.CONFORMS
+
+
+def test_an_output_that_was_not_asked_for_is_none_or_left_out() -> None:
+    register("with_none", unary(lambda x: (x * 2, None)), ("=input", "=input"))
+    for dtype in ("float32", "float64"):
+        (case,) = cases("with_none", f"  - {{id: a, dtype: {dtype}, inputs: {{input: [1.0]}}}}")
+        right, wrong = (np.array([v], dtype) for v in (2, 3))
+        assert kinds(one(case, gives((right, None)))) == []
+        assert kinds(one(case, gives(right))) == ["return-structure"]
+        assert kinds(one(case, gives(wrong))) == ["return-structure", "value"]
