@@ -127,11 +127,15 @@ def _special(out: Array, rounded: Array, expected: Expected, allowed: Array) -> 
 
 
 def _other_zero(out: Array, y: Array) -> Array:
-    zero = (out == 0) & (y == 0)
-    differs = np.signbit(out.real) != np.signbit(y.real)
+    """Return where a zero, or of complex numbers a part that is zero, has the other sign."""
+    differs = _signs_differ(out.real, y.real)
     if out.dtype.kind == "c" and y.dtype.kind == "c":
-        differs |= np.signbit(out.imag) != np.signbit(y.imag)
-    return np.asarray(zero & differs)
+        differs |= _signs_differ(out.imag, y.imag)
+    return differs
+
+
+def _signs_differ(out: Array, y: Array) -> Array:
+    return np.asarray((out == 0) & (y == 0) & (np.signbit(out) != np.signbit(y)))
 
 
 def compare_gradient(got: Array | None, should: Derivative, rules: Rules) -> Comparison:

@@ -343,3 +343,13 @@ def test_an_output_that_was_not_asked_for_is_none_or_left_out() -> None:
         assert kinds(one(case, gives((right, None)))) == []
         assert kinds(one(case, gives(right))) == ["return-structure"]
         assert kinds(one(case, gives(wrong))) == ["return-structure", "value"]
+
+
+@pytest.mark.parametrize(
+    ("value", "same"), [(1 + 0j, True), (complex(1, -0.0), False), (complex(-1, 0.0), False)]
+)
+def test_a_part_that_is_zero_has_a_sign_of_its_own(value: complex, same: bool) -> None:
+    register("same", unary(lambda x: x))
+    (case,) = cases("same", "  - {id: a, inputs: {input: ['1+0j']}}", accuracy="exact")
+    judged = one(case, gives(np.array([value], np.complex64)))
+    assert (kinds(judged) == []) is same
