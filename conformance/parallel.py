@@ -6,7 +6,11 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
+
+from conformance.errors import HarnessError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -19,7 +23,7 @@ def mapped(function: Callable[[T], R], items: Sequence[T], *, least: int = 16) -
     """Return ``[function(item) for item in items]``; results, and exceptions, must pickle.
 
     With fewer than `least` items, on one processor, or without ``fork`` (not Linux) it is done
-    right here.
+    right here.  HarnessError when a process is killed.
     """
     global _work  # noqa: PLW0603
     processes = min(len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1, len(items))
@@ -27,8 +31,11 @@ def mapped(function: Callable[[T], R], items: Sequence[T], *, least: int = 16) -
         return [function(item) for item in items]
     _work = (function, items)
     try:
-        with multiprocessing.get_context("fork").Pool(processes) as pool:
-            return pool.map(_one, range(len(items)), chunksize=1)
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(processes, mp_context=context) as pool:
+            return list(pool.map(_one, range(len(items))))
+    except BrokenProcessPool:
+        raise HarnessError("a process that shared the work was killed; out of memory?") from None
     finally:
         _work = None
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from conformance.corpus.model import matches
 from conformance.corpus.schema import Difference, Operation, SharedDifference
 from conformance.judge.item import Item, covers, plainest
-from conformance.judge.verdict import Finding, Verdict
+from conformance.judge.verdict import Finding, Status, Verdict
 from conformance.run.outcome import Outcome, Unavailable
 from conformance.taxonomy import SIGNATURE_KINDS, Kind
 
@@ -84,7 +84,7 @@ def _unshown(where: str, difference: Difference, items: Sequence[Seen]) -> Itera
         covered = [one for one in on_target if one.item.case.covered_by([pattern])]
         if any(isinstance(one.outcome, Unavailable) for one in covered):
             continue
-        if not any(shows(one, difference.kind) for one in covered):
+        if not any(_evidence(one, difference) for one in covered):
             yield (
                 f"{where}: declared difference {difference.kind.value} on "
                 f"{pattern!r} is shown by no case; remove it or name the cases that show it"
@@ -106,7 +106,7 @@ def _unshown_pairs(
         ]
         if any(isinstance(one.outcome, Unavailable) for one in covered):
             continue
-        if not any(shows(one, shared.kind) for one in covered):
+        if not any(_evidence(one, shared) for one in covered):
             yield (
                 f"{operation.operation}: declared difference {shared.kind.value} is shown by no "
                 f"pair that matches {pattern!r}; narrow its pairs"
@@ -131,6 +131,9 @@ def _unmended(
         mended = given.get((one.item.case.id, one.item.target))
         if mended is None:
             yield f"{head} does not run {one.item.case.id}, which shows {difference.kind.value}"
+        elif mended.verdict.status is Status.NOT_COMPARABLE:
+            if not isinstance(mended.outcome, Unavailable):
+                yield f"{head} says nothing on {one.item.case.id} on {one.item.target}"
         elif mended.verdict.findings:
             found = ", ".join(k.value for k in mended.verdict.kinds)
             yield f"{head} shows {found} on {one.item.case.id} on {one.item.target}"
@@ -145,10 +148,19 @@ def _judgeable(difference: Difference, items: Sequence[Seen]) -> list[Seen]:
 
 
 def _excuses(difference: Difference, finding: Finding) -> bool:
-    """Tell whether `finding` is in a place and within the error that `difference` excuses."""
+    """Tell whether `finding` is in a place and within the error that `difference` excuses.
+
+    Where the error is bounded, what has none (a gradient that is missing) is not excused.
+    """
     limit, ratio = difference.at_most, finding.ratio
     here = not difference.where or any(matches(p, finding.where) for p in difference.where)
-    return here and (limit is None or ratio is None or ratio <= limit)
+    return here and (limit is None or (ratio is not None and ratio <= limit))
+
+
+def _evidence(one: Seen, difference: Difference) -> bool:
+    """Tell whether `one` shows what `difference` excuses."""
+    found = (f for f in one.verdict.findings if f.kind is difference.kind and not f.contradicts)
+    return any(_excuses(difference, finding) for finding in found)
 
 
 def shows(one: Seen, kind: Kind) -> bool:

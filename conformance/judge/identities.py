@@ -13,7 +13,7 @@ from conformance.judge.dtypes import ROUNDOFF, inexact
 from conformance.judge.expected import Expected
 from conformance.judge.item import Item
 from conformance.judge.oracle import Expectation
-from conformance.judge.returned import Examined
+from conformance.judge.returned import Examined, other_outputs
 from conformance.run.outcome import Returned
 
 COMPLEX = {"float32": "complex64", "float64": "complex128"}
@@ -26,6 +26,7 @@ def examine(seen: Examined, item: Item, outcome: Returned, expectation: Expectat
     seen.compared = True
     leaves = structure.flatten(outcome.output)
     if len(leaves) != len(expectation.forms):
+        other_outputs(seen, len(leaves), len(expectation.forms))
         return
     arrays = []
     for leaf, expected in zip(leaves, expectation.forms, strict=True):

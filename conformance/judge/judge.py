@@ -171,6 +171,8 @@ def _declared(seen: Examined) -> tuple[Status, str]:
     for finding in seen.findings:
         if finding.kind in NOT_RUN:
             return Status.NOT_COMPARABLE, f"{finding.kind.value}, as declared: {finding.detail}"
+    if seen.other_outputs:
+        return Status.NOT_COMPARABLE, f"as declared: {seen.why}"
     return Status.DECLARED, seen.why
 
 

@@ -33,6 +33,8 @@ class Examined:
     gradient_ratio: float | None = None
     compared: bool = False
     why: str = ""
+    other_outputs: bool = False
+    """There were more or fewer outputs than there should be, so no value was compared."""
 
     def add(self, comparison: Comparison, kind: Kind | None = None) -> None:
         """Take over a comparison, its findings as `kind` if given."""
@@ -181,11 +183,19 @@ def _outputs(seen: Examined, outcome: Returned, standard: Standard) -> None:
     leaves = [leaf for leaf in structure.flatten(outcome.output) if leaf is not None]
     outputs = [expected for expected in standard.outputs if expected.y.dtype != object]
     if len(leaves) != len(outputs):
+        if standard.outputs:
+            other_outputs(seen, len(leaves), len(outputs))
         return
     for leaf, expected in zip(leaves, outputs, strict=True):
         if not isinstance(leaf, Other | str):
             scalar = not isinstance(leaf, np.ndarray)
             seen.add(standard.compare(leaf, expected, scalar))
+
+
+def other_outputs(seen: Examined, got: int, should: int) -> None:
+    """Note that nothing was compared, because the number of outputs differs."""
+    seen.other_outputs = True
+    seen.why = f"{got} outputs, but should be {should}: no value was compared"
 
 
 def _state(seen: Examined, item: Item, outcome: Returned, standard: Standard) -> None:

@@ -41,7 +41,7 @@ NAMED = row("dim", Kind.NAME)
         ("consistent", [], None, True),
         ("consistent", [NAMED], None, False),
         ("consistent", [], WRONG, False),
-        ("consistent", [], REFUSED, True),  # exceptions are no criterion
+        ("consistent", [], REFUSED, False),
         ("parameter-names", [NAMED], None, True),
         ("parameter-names", [], None, False),  # the difference it states is not there
         ("parameter-names", [NAMED], WRONG, False),

@@ -158,3 +158,25 @@ def test_reasons_name_boxes_parameters_and_pairs_that_exist() -> None:
         entry = f"  - {{kind: value, cases: [bad], {NOTE}}}\n" + text.format(box, more)
         with pytest.raises(CorpusError, match=message):
             corpus(entry)
+
+
+def test_an_error_that_cannot_be_measured_is_beyond_any_bound() -> None:
+    entry = f"  - {{kind: return-shape, cases: [bad], at_most: 1000000, {NOTE}}}"
+    found = judged(entry, {("bad", FUNCTION): gives(np.zeros(3, np.float32))})
+    assert statuses(found, FUNCTION) == [OK, DIFFERS]
+
+
+def test_an_entry_is_shown_by_what_it_excuses_only() -> None:
+    entries = (
+        f"  - {{kind: value, cases: [bad], {NOTE}}}\n"
+        f"  - {{kind: value, cases: [bad], where: [state x], {NOTE}}}"
+    )
+    found = judged(entries, {("bad", FUNCTION): twice()})
+    assert len(found.problems) == 2  # of the second entry: its case, and its pairs
+
+
+def test_another_number_of_outputs_is_not_comparable_when_declared() -> None:
+    entry = f"  - {{kind: return-structure, cases: [bad], {NOTE}}}"
+    lone = gives((np.zeros(2, np.float32), np.ones(2, np.float32)))
+    found = judged(entry, {("bad", FUNCTION): lone})
+    assert statuses(found, FUNCTION) == [OK, Status.NOT_COMPARABLE]

@@ -242,7 +242,7 @@ def _not_updated(item: Item, outcome: Outcome, name: str) -> Outcome:
 
 def _same_if_refused(before: Outcome, after: Outcome | None) -> Outcome:
     """A wrong kernel returns; where the changed call is refused, it is taken to be right."""
-    if after is None or (isinstance(before, Returned) and not isinstance(after, Returned)):
+    if not isinstance(after, Returned):
         return before
     if isinstance(before, Returned) and isinstance(after, Returned):
         if before.gradients and after.gradient_error is not None:
