@@ -21,66 +21,57 @@ class SVD(NamedTuple):
     V: Array
 
 
-def _svd_dtypes(
-    input: Array, compute_uv: bool = True, full_matrices: bool | None = None, **_: Any
-) -> str | tuple[str, ...]:
-    real = {"complex64": "float32", "complex128": "float64"}.get(input.dtype.name, "=input")
-    if full_matrices is None:
-        return ("=input", real, "=input")
-    return (real, "=input", "=input") if compute_uv else real
+def _real(input: Array) -> str:
+    return {"complex64": "float32", "complex128": "float64"}.get(input.dtype.name, "=input")
 
 
-def _svd_gradient(
-    input: Array,
-    some: bool = True,
-    compute_uv: bool = True,
-    full_matrices: bool | None = None,
-    *,
-    cotangents: list[Array],
-) -> dict[str, Array]:
-    """``U diag(cotangent) V^H``, where no singular value is repeated or zero.
-
-    Only asked without vectors: their choice decides their gradient.
-    """
+def _svdvals_gradient(input: Array, *, cotangents: list[Array]) -> dict[str, Array]:
+    """``U diag(cotangent) V^H``, where no singular value is repeated or zero."""
     u, _, v = _factors(input, False)
-    cotangent = cotangents[0] if len(cotangents) == 1 else cotangents[1]
-    return {"input": (u * cotangent[..., None, :]) @ _adjoint(v)}
+    return {"input": (u * cotangents[0][..., None, :]) @ _adjoint(v)}
 
 
-@reference(dtype=_svd_dtypes, gradient=_svd_gradient)
-def svd(
-    input: Array, some: bool = True, compute_uv: bool = True, full_matrices: bool | None = None
-) -> Any:
+@reference(dtype=_real, gradient=_svdvals_gradient)
+def svdvals(input: Array) -> Array:
+    """The singular values of each matrix of a batch: S of `svd`, which raises the same.
+
+    Source: PyTorch documentation of torch.linalg.svdvals.
+    """
+    _check(input)
+    return _factors(input, False)[1]
+
+
+def _svd_dtypes(input: Array, **_: Any) -> tuple[str, ...]:
+    return ("=input", _real(input), "=input")
+
+
+@reference(dtype=_svd_dtypes)
+def svd(input: Array, some: bool = True, compute_uv: bool = True) -> Any:
     """The factors of ``input = U diag(S) V^H``, of each matrix of a batch (..., m, n).
 
     U (..., m, k) and V (..., n, k) have orthonormal columns, S (..., k) is real, not negative and
     does not increase; k is the lesser of m and n.  With ``some=False`` U is (..., m, m) and V
-    (..., n, n); without `compute_uv` they are these, filled with zeros.  Where `full_matrices` is
-    given it stands for ``not some``, and the order is MindSpore's: S, U, V, or S alone without
-    `compute_uv`.  The columns are unique only up to a common phase, those of equal singular values
-    up to a rotation.  Raises TypeError for integers, ValueError for less than two dimensions and
-    for what is not finite.  Source: PyTorch documentation of torch.svd; Golub and Van Loan, Matrix
-    Computations, 2.4.
+    (..., n, n); without `compute_uv` they are these, filled with zeros.  The columns are unique
+    only up to a common phase, those of equal singular values up to a rotation.  Raises TypeError
+    for integers, ValueError for less than two dimensions and for what is not finite.
+    Source: PyTorch documentation of torch.svd; Golub and Van Loan, Matrix Computations, 2.4.
     """
+    _check(input)
+    u, s, v = _factors(input, not some)
+    if not compute_uv:
+        m, n = input.shape[-2:]
+        zeros = [np.zeros((*input.shape[:-2], k, k), input.dtype) for k in (m, n)]
+        return SVD(zeros[0], s, zeros[1])
+    return Identities(SVD(u, s, v), lambda found: _relations(input, s, *found))
+
+
+def _check(input: Array) -> None:
     if input.dtype.kind not in "fc":
         raise TypeError(f"no decomposition of {input.dtype}")
     if input.ndim < 2:
         raise ValueError(f"a matrix has two dimensions, not {input.ndim}")
     if not np.isfinite(input).all():
         raise ValueError("the matrix is not finite")
-    whole = not some if full_matrices is None else full_matrices
-    u, s, v = _factors(input, whole)
-    if not compute_uv:
-        if full_matrices is not None:
-            return s
-        m, n = input.shape[-2:]
-        zeros = [np.zeros((*input.shape[:-2], k, k), input.dtype) for k in (m, n)]
-        return SVD(zeros[0], s, zeros[1])
-    if full_matrices is not None:
-        return Identities(
-            (s, u, v), lambda found: _relations(input, s, found[1], found[0], found[2])
-        )
-    return Identities(SVD(u, s, v), lambda found: _relations(input, s, *found))
 
 
 def _relations(input: Array, values: Array, u: Array, s: Array, v: Array) -> list[Relation]:

@@ -233,3 +233,26 @@ def embedding(
     used = np.isin(np.arange(rows), input)[:, None]
     scaled = np.where(used & (norms > max_norm), weight * (max_norm / (norms + 1e-7)), weight)
     return Result(scaled[input], state={"weight": scaled})
+
+
+@reference(dtype="=weight", gradient=_embedding_gradient)
+def functional_embedding(
+    input: Array,
+    weight: Array,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+) -> Array | Result:
+    """`embedding` of a weight that is an input, which `max_norm` changes in place.
+
+    Raises ValueError for a weight that is no matrix, else what `embedding` does.
+    Source: PyTorch documentation of torch.nn.functional.embedding.
+    """
+    if weight.ndim != 2:
+        raise ValueError(f"the weight has {weight.ndim} dimensions, not two")
+    found = embedding(
+        input, weight, padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type,
+        scale_grad_by_freq=scale_grad_by_freq,
+    )  # fmt: skip
+    return Result(found.output, mutated=found.state) if isinstance(found, Result) else found

@@ -237,6 +237,21 @@ def test_embedding_max_norm_shortens_the_used_rows_only(p: float) -> None:
     np.testing.assert_array_equal(result.output, scaled[:2])
 
 
+def test_functional_embedding_changes_the_weight_it_is_given() -> None:
+    table = np.linspace(-1, 2, 12).reshape(4, 3)
+    indices = np.array([[2, 0], [2, 3]])
+    np.testing.assert_array_equal(
+        nn.functional_embedding(indices, table, 1), nn.embedding(indices, table)
+    )
+    result = nn.functional_embedding(indices, table, max_norm=0.1)
+    after = result.mutated["weight"]
+    np.testing.assert_allclose(np.linalg.norm(after[[0, 2, 3]], axis=1), 0.1, rtol=1e-5)
+    np.testing.assert_array_equal(after[1], table[1])
+    np.testing.assert_array_equal(result.output, after[indices])
+    with pytest.raises(ValueError, match="two"):
+        nn.functional_embedding(indices, np.ones(4))
+
+
 @pytest.mark.parametrize(
     ("indices", "padding", "error"),
     [
