@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from conformance.corpus.loader import Corpus
+from conformance.corpus.schema import apis as of_side
 from conformance.coverage import published
 from conformance.errors import HarnessError, Problem
 from conformance.judge import signature
-from conformance.judge.introspected import signature_of
 from conformance.judge.undeclared import undeclared
 from conformance.run import target
 from conformance.run.gateway import Worker, WorkerDied, WorkerUnavailable
@@ -48,7 +48,7 @@ def disagreements(corpus: Corpus, config: Path | None) -> Iterator[Problem]:
     for document in corpus.documents.values():
         for pair in document.operation.pairs:
             for framework in FRAMEWORKS:
-                apis[framework] |= dict.fromkeys(published.apis(pair.side(framework)))
+                apis[framework] |= dict.fromkeys(of_side(pair.side(framework)))
     messages = {
         message["api"]: message
         for framework, names in apis.items()
@@ -57,7 +57,6 @@ def disagreements(corpus: Corpus, config: Path | None) -> Iterator[Problem]:
     for document in corpus.documents.values():
         operation = document.operation
         for i, pair in enumerate(operation.pairs):
-            sides = [signature_of(pair.side(f), messages) for f in FRAMEWORKS]
-            rows = signature.compare(operation, pair, *sides)
+            rows = signature.compare_described(operation, pair, messages)
             for line in undeclared(operation, pair, rows):
                 yield document.problem(("pairs", i), line)

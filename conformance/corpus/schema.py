@@ -72,6 +72,15 @@ class Composite(Model):
 
 
 Side = Api | Composite
+
+
+def apis(side: Side | None) -> list[str]:
+    """Return the APIs of a side of a pair; none of a side that is not there."""
+    if side is None:
+        return []
+    return [side] if isinstance(side, str) else side.apis()
+
+
 Convert = Literal["one_minus", "negate", "pair", "list", "tensor", "insert_axis_2"]
 Target = Annotated[
     str, StringConstraints(pattern=r"^(numpy|torch|mindspore)(@[\w.+]+)?(:\w+){0,2}$")
@@ -287,14 +296,6 @@ class Case(Model):
         """Seed of the case's RandomState; 0 unless `inputs` gives one."""
         seed = self.inputs.get("seed", 0)
         return seed if isinstance(seed, int) else 0
-
-    def arrays(self) -> dict[str, Input]:
-        """Return the inputs without the seed and without sequences."""
-        return {name: spec for name, spec in self.inputs.items() if isinstance(spec, Input)}
-
-    def sequences(self) -> dict[str, Sequence]:
-        """Return the inputs that are lists or tuples of arrays."""
-        return {name: spec for name, spec in self.inputs.items() if isinstance(spec, Sequence)}
 
 
 class Operation(Model):

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from conformance.judge.judge import Judged
 from conformance.judge.signature import ParameterRow
-from conformance.run.target import framework_of
-from conformance.taxonomy import Kind
+from conformance.run.outcome import Returned
+from conformance.taxonomy import FRAMEWORKS, Kind
 
 GENERAL = frozenset(
     {
@@ -63,6 +63,17 @@ class ClaimVerdict:
     against: dict[Kind, int]
 
 
+def silent(judged: Sequence[Judged]) -> list[str]:
+    """Return the frameworks that returned nothing in any of `judged`."""
+    returned = {one.item.framework for one in judged if isinstance(one.outcome, Returned)}
+    return [framework for framework in FRAMEWORKS if framework not in returned]
+
+
+def answered(judged: Sequence[Judged]) -> bool:
+    """Tell whether both frameworks returned a result at least once, so that a claim is decided."""
+    return not silent(judged)
+
+
 def verdict(claim: str, rows: Iterable[ParameterRow], judged: Sequence[Judged]) -> ClaimVerdict:
     """Judge `claim` by the parameter rows and the judged items of the pair it speaks of."""
     found = _signature(rows) + _behaviour(judged)
@@ -99,11 +110,11 @@ def _behaviour(judged: Sequence[Judged]) -> Counter[Kind]:
     """Count cases by kind that MindSpore shows and PyTorch, on the same case, does not."""
     torch: dict[str, set[Kind]] = {}
     for one in judged:
-        if framework_of(one.item.target) == "torch":
+        if one.item.framework == "torch":
             torch.setdefault(one.item.case.id, set()).update(one.verdict.kinds)
     cases: dict[Kind, set[str]] = {}
     for one in judged:
-        if framework_of(one.item.target) == "mindspore":
+        if one.item.framework == "mindspore":
             own = set(one.verdict.kinds) & (FUNCTION | TYPES)
             if one.item.case.raises:
                 own.discard(Kind.EXCEPTION)

@@ -15,13 +15,12 @@ from conformance.coverage.claims import ClaimVerdict
 from conformance.coverage.depth import Box
 from conformance.coverage.published import PublishedPair
 from conformance.judge import signature
-from conformance.judge.introspected import signature_of
 from conformance.judge.item import place
 from conformance.judge.judge import Judged
 from conformance.judge.run import Verdicts
-from conformance.run.outcome import Raised, Returned, Unavailable, Unsupported
+from conformance.run.outcome import Raised, Unavailable, Unsupported
 from conformance.run.target import framework_of
-from conformance.taxonomy import FRAMEWORKS, Kind
+from conformance.taxonomy import Kind
 
 COUNTS = (
     "published", "existing", "executed", "upheld", "refuted", "not_comparable", "not_covered",
@@ -30,7 +29,6 @@ COUNTS = (
 was executed on both frameworks, or is not comparable here, or not covered; of those executed, the
 latest claim is upheld or refuted."""
 
-GONE = "a name of it is gone"
 NOT_RUN = "no framework answered"
 
 
@@ -125,14 +123,11 @@ def measure(corpus: Corpus, verdicts: Verdicts, existing: Collection[str]) -> Co
     for one in verdicts.judgement.judged:
         key = (one.item.case.operation.operation, one.item.pair.id)
         by_pair.setdefault(key, []).append(one)
-    messages = {
-        api: message for found in verdicts.signatures.values() for api, message in found.items()
-    }
     rows = []
     for pair in published.pairs():
         exists = pair.torch in existing and pair.mindspore in existing
         covering = published.covering(pair, operations)
-        rows.append(_row(pair, exists, covering, by_pair, messages))
+        rows.append(_row(pair, exists, covering, by_pair, verdicts.messages))
     depths = list(_depths(corpus, by_pair))
     return Coverage(rows, depths)
 
@@ -147,34 +142,21 @@ def _row(
     if not exists or not covering:
         return Row(pair, exists, bool(covering))
     judged = [one for op, own in covering for one in by_pair.get((op.operation, own.id), ())]
-    if not all(_answered(judged, framework) for framework in FRAMEWORKS):
+    if not claims.answered(judged):
         return Row(pair, exists, covered=True, why=_why(judged))
     table = [
         row
         for operation, own in covering
-        for row in signature.compare(
-            operation,
-            own,
-            signature_of(own.torch, messages),
-            signature_of(own.mindspore, messages),
-        )
+        for row in signature.compare_described(operation, own, messages)
     ]
     found = claims.verdict(pair.claim[1], table, judged)
     return Row(pair, exists, covered=True, executed=True, verdict=found)
 
 
-def _answered(judged: Sequence[Judged], framework: str) -> bool:
-    """Tell whether `framework` returned a result at least once."""
-    return any(
-        framework_of(one.item.target) == framework and isinstance(one.outcome, Returned)
-        for one in judged
-    )
-
-
 def _why(judged: Sequence[Judged]) -> str:
     """Return what stood most often in the way of a result of the framework that gave none."""
-    silent = [f for f in FRAMEWORKS if not _answered(judged, f)]
-    outcomes = [one.outcome for one in judged if framework_of(one.item.target) in silent]
+    silent = claims.silent(judged)
+    outcomes = [one.outcome for one in judged if one.item.framework in silent]
     met: Counter[str] = Counter()
     for outcome in outcomes:
         if isinstance(outcome, Unsupported):

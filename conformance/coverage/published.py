@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from conformance.corpus.schema import Operation, Pair, Side
+from conformance.corpus.schema import Operation, Pair, apis
 
 RELEASES = ("r2.0", "r2.4.10", "r2.7")
 DIFFERENCE_PAGE = "difference-page"
@@ -75,13 +75,6 @@ def has_example(pair: Pair) -> bool:
         if shown & mindspore or (prose and page and shown & torch):
             return True
     return False
-
-
-def apis(side: Side | None) -> tuple[str, ...]:
-    """Return the APIs of a side of a pair."""
-    if side is None:
-        return ()
-    return (side,) if isinstance(side, str) else tuple(side.apis())
 
 
 def covering(published: PublishedPair, operations: list[Operation]) -> list[tuple[Operation, Pair]]:

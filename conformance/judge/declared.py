@@ -10,7 +10,7 @@ from conformance.corpus.schema import Difference, Operation, SharedDifference
 from conformance.judge.item import Item, covers, plainest
 from conformance.judge.verdict import Finding, Status, Verdict
 from conformance.run.outcome import Outcome, Unavailable
-from conformance.taxonomy import SIGNATURE_KINDS, Kind
+from conformance.taxonomy import SIGNATURE_KINDS
 
 
 class Seen(Protocol):
@@ -84,7 +84,7 @@ def _unshown(where: str, difference: Difference, items: Sequence[Seen]) -> Itera
         covered = [one for one in on_target if one.item.case.covered_by([pattern])]
         if any(isinstance(one.outcome, Unavailable) for one in covered):
             continue
-        if not any(_evidence(one, difference) for one in covered):
+        if not any(shows(one, difference) for one in covered):
             yield (
                 f"{where}: declared difference {difference.kind.value} on "
                 f"{pattern!r} is shown by no case; remove it or name the cases that show it"
@@ -106,7 +106,7 @@ def _unshown_pairs(
         ]
         if any(isinstance(one.outcome, Unavailable) for one in covered):
             continue
-        if not any(_evidence(one, shared) for one in covered):
+        if not any(shows(one, shared) for one in covered):
             yield (
                 f"{operation.operation}: declared difference {shared.kind.value} is shown by no "
                 f"pair that matches {pattern!r}; narrow its pairs"
@@ -126,7 +126,7 @@ def _unmended(
     given = {(one.item.case.id, one.item.target): one for one in by_pair.get(name, ())}
     head = f"{operation.operation}: replacement {name}"
     for one in _judgeable(difference, items):
-        if not one.item.case.covered_by(difference.cases) or not shows(one, difference.kind):
+        if not shows(one, difference):
             continue
         mended = given.get((one.item.case.id, one.item.target))
         if mended is None:
@@ -157,15 +157,12 @@ def _excuses(difference: Difference, finding: Finding) -> bool:
     return here and (limit is None or (ratio is not None and ratio <= limit))
 
 
-def _evidence(one: Seen, difference: Difference) -> bool:
-    """Tell whether `one` shows what `difference` excuses."""
+def shows(one: Seen, difference: Difference) -> bool:
+    """Tell whether `one` shows what `difference` excuses, on a case and a target it names."""
+    if not (_speaks_of(difference, one.item) and one.item.case.covered_by(difference.cases)):
+        return False
     found = (f for f in one.verdict.findings if f.kind is difference.kind and not f.contradicts)
     return any(_excuses(difference, finding) for finding in found)
-
-
-def shows(one: Seen, kind: Kind) -> bool:
-    """Tell whether a finding of `kind` was made that does not contradict the case itself."""
-    return any(f.kind is kind and not f.contradicts for f in one.verdict.findings)
 
 
 def _speaks_of(difference: Difference, item: Item) -> bool:

@@ -13,7 +13,6 @@ from conformance.corpus.schema import Operation, Pair
 from conformance.errors import CallerError
 from conformance.judge import documents, known, signature
 from conformance.judge.documents import DocumentClaim
-from conformance.judge.introspected import signature_of
 from conformance.judge.item import Item
 from conformance.judge.judge import Judgement, judge
 from conformance.judge.undeclared import undeclared
@@ -31,7 +30,7 @@ class Verdicts:
     """A judged run: verdicts, and what the run file says of itself.
 
     `executed` counts items whose framework answered, so not the target ``numpy`` nor what was
-    unavailable; `messages` are introspected signatures by API over all targets.
+    unavailable; `signatures` are introspected ones by target and API.
     """
 
     judgement: Judgement
@@ -46,6 +45,11 @@ class Verdicts:
     def finished(self) -> bool:
         """Whether the run came to its end."""
         return bool(self.manifest.get("finished"))
+
+    @property
+    def messages(self) -> dict[str, dict[str, Any]]:
+        """Introspected signatures by API, over all targets; the first target that has one wins."""
+        return _messages(self.signatures)
 
     @property
     def unexpected(self) -> int:
@@ -160,7 +164,5 @@ def _signature_lines(
             for api in (pair.torch, pair.mindspore):
                 if isinstance(api, str) and api not in messages:
                     yield f"{operation.operation}: {pair.id}: nobody described {api}"
-            torch = signature_of(pair.torch, messages)
-            mindspore = signature_of(pair.mindspore, messages)
-            rows = signature.compare(operation, pair, torch, mindspore)
+            rows = signature.compare_described(operation, pair, messages)
             yield from undeclared(operation, pair, rows)

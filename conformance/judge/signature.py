@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from conformance.corpus.pairs import is_function
 from conformance.corpus.schema import Composite, Operation, Pair
-from conformance.judge.introspected import Argument, Signature
+from conformance.judge.introspected import Argument, Signature, signature_of
 from conformance.taxonomy import FRAMEWORKS, Framework, Kind
 from conformance.worker import describe
 
@@ -74,6 +74,14 @@ def compare(
         for m in _views(operation, pair, "mindspore", mindspore)
     )
     return min(candidates, key=_misfit)
+
+
+def compare_described(
+    operation: Operation, pair: Pair, messages: Mapping[str, Mapping[str, Any]]
+) -> list[ParameterRow]:
+    """Return the rows of `compare` for what the frameworks said of the pair, by API."""
+    sides = [signature_of(pair.side(framework), messages) for framework in FRAMEWORKS]
+    return compare(operation, pair, *sides)
 
 
 def call_form_differs(pair: Pair) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import chain
 
-from conformance.corpus.schema import Composite, Difference, Operation, Pair
+from conformance.corpus.schema import Difference, Operation, Pair, apis
 from conformance.judge.introspected import Argument
 from conformance.judge.signature import MISSING, OTHER, ParameterRow, call_form_differs
 from conformance.taxonomy import FRAMEWORKS, SIGNATURE_KINDS, Framework, Kind
@@ -83,10 +83,7 @@ def _shown(argument: Argument | None) -> str:
 
 
 def _api(pair: Pair, framework: Framework) -> str:
-    side = pair.side(framework)
-    if isinstance(side, Composite):
-        return "+".join(side.apis())
-    return side or f"no {framework} API"
+    return "+".join(apis(pair.side(framework))) or f"no {framework} API"
 
 
 def _stale(pair: Pair, declared: list[Difference], rows: list[ParameterRow]) -> Iterator[str]:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from conformance.corpus.model import Text
-from conformance.corpus.schema import Operation, Pair, Side
-from conformance.coverage.claims import verdict
+from conformance.corpus.schema import Operation, Pair, Side, apis
+from conformance.coverage import claims
 from conformance.judge import signature
-from conformance.judge.introspected import Signature, signature_of
+from conformance.judge.introspected import Signature
 from conformance.report import build_case, views
 from conformance.report.anchors import Anchors
-from conformance.run.outcome import Returned
 from conformance.run.target import framework_of
 from conformance.taxonomy import FRAMEWORKS, Framework
 
@@ -156,31 +155,24 @@ def _pair(
 def _published(
     operation: Operation, pair: Pair, judged: list[Judged], info: RunInfo
 ) -> Iterable[views.PublishedView]:
-    ran = all(
-        any(j.item.framework == f and isinstance(j.outcome, Returned) for j in judged)
-        for f in FRAMEWORKS
-    )
+    decided = claims.answered(judged)
     rows = _compared(operation, pair, info)
     for release, claim in pair.published.items():
-        found = verdict(claim, rows, judged)
-        holds = found.upheld if ran else None
-        yield views.PublishedView(release, claim, holds, tuple(found.against) if ran else ())
+        found = claims.verdict(claim, rows, judged)
+        holds, against = (found.upheld, tuple(found.against)) if decided else (None, ())
+        yield views.PublishedView(release, claim, holds, against)
 
 
 def side_name(side: Side | None) -> str:
     """Return the API of a side, the APIs of a composite joined by ``+``, or an empty string."""
-    return "" if side is None else " + ".join(_apis(side))
-
-
-def _apis(side: Side) -> list[str]:
-    return [side] if isinstance(side, str) else side.apis()
+    return "" if side is None else " + ".join(apis(side))
 
 
 def _signatures(pair: Pair, info: RunInfo) -> Iterable[views.SignatureView]:
     for framework in FRAMEWORKS:
         described = info.described(framework)
         side = pair.side(framework)
-        for api in dict.fromkeys(_apis(side)) if side is not None else ():
+        for api in dict.fromkeys(apis(side)):
             message = described.get(api)
             found = None if message is None else Signature.from_message(message)
             yield views.SignatureView(
@@ -206,8 +198,8 @@ def _rows(operation: Operation, pair: Pair, info: RunInfo) -> Iterable[views.Par
 
 
 def _compared(operation: Operation, pair: Pair, info: RunInfo) -> list[signature.ParameterRow]:
-    sides = [signature_of(pair.side(f), info.described(f)) for f in FRAMEWORKS]
-    return signature.compare(operation, pair, *sides)
+    messages = {api: m for f in FRAMEWORKS for api, m in info.described(f).items()}
+    return signature.compare_described(operation, pair, messages)
 
 
 def _category(row: signature.ParameterRow, constructs: bool) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.corpus.published import Document
 from conformance.corpus.schema import Case, Difference, Operation
+from conformance.judge.declared import shows
 from conformance.judge.verdict import Status
 from conformance.report import shown, views
 from conformance.report.anchors import Anchors
@@ -165,10 +166,7 @@ def shown_by(difference: Difference, judged: list[Judged]) -> bool:
 
     What signatures show holds for every pair it names; behaviour, for the pairs that show it.
     """
-    return difference.kind in SIGNATURE_KINDS or any(
-        difference.kind in j.verdict.kinds and j.item.case.covered_by(difference.cases)
-        for j in judged
-    )
+    return difference.kind in SIGNATURE_KINDS or any(shows(j, difference) for j in judged)
 
 
 def difference_view(
@@ -176,11 +174,7 @@ def difference_view(
 ) -> views.DifferenceView:
     """Return a declared difference with links to the points that it names and that show it."""
     anchors = {p.id: (c, p) for c in cases for p in c.points}
-    covered = dict.fromkeys(
-        j.item.case.id
-        for j in judged
-        if difference.kind in j.verdict.kinds and j.item.case.covered_by(difference.cases)
-    )
+    covered = dict.fromkeys(j.item.case.id for j in judged if shows(j, difference))
     evidence: dict[str, views.EvidenceView] = {}
     for name in covered:
         case, point = anchors[name]

@@ -16,7 +16,7 @@ from conformance import __version__
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.loader import Corpus
 from conformance.corpus.pairs import Call, plan, reference_call
-from conformance.corpus.schema import Composite, Pair
+from conformance.corpus.schema import Pair, apis
 from conformance.errors import HarnessError
 from conformance.run import pool
 from conformance.run.select import Selection
@@ -84,11 +84,7 @@ def _call(case: ExpandedCase, pair: Pair, target: Target) -> Call | None:
 
 def _apis(case: ExpandedCase, pair: Pair, target: Target) -> Iterator[str]:
     """Yield the APIs of the pair and of the documents' claims that are `target`'s to describe."""
-    side = pair.torch if target.framework == "torch" else pair.mindspore
-    if isinstance(side, Composite):
-        yield from side.apis()
-    elif side is not None:
-        yield side
+    yield from apis(pair.torch if target.framework == "torch" else pair.mindspore)
     for document in case.operation.documents:
         claimed = [claim.api for claim in document.signatures]
         for heading in document.headings:

@@ -21,11 +21,10 @@ from conformance.judge.judge import Bench
 from conformance.judge.verdict import Status
 from conformance.run import pool
 from conformance.run.outcome import Named, Outcome, Raised, Returned, from_message
+from conformance.run.session import DEADLY
 from conformance.run.target import Target
-from conformance.taxonomy import Kind
 from tests.mutation import calls, replies
 
-DEADLY = (Kind.CRASH, Kind.HANG)
 SHOWN = (Status.CONFORMS, Status.DECLARED)
 """Verdicts on the right kernel of cases that can tell a wrong one."""
 
