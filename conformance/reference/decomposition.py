@@ -46,7 +46,7 @@ def _svd_dtypes(input: Array, **_: Any) -> tuple[str, ...]:
 
 
 @reference(dtype=_svd_dtypes)
-def svd(input: Array, some: bool = True, compute_uv: bool = True) -> Any:
+def svd(input: Array, some: bool = True, compute_uv: bool = True) -> SVD | Identities:
     """The factors of ``input = U diag(S) V^H``, of each matrix of a batch (..., m, n).
 
     U (..., m, k) and V (..., n, k) have orthonormal columns, S (..., k) is real, not negative and

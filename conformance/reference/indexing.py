@@ -121,7 +121,7 @@ def unique(
     return_inverse: bool = False,
     return_counts: bool = False,
     dim: int | None = None,
-) -> Any:
+) -> Array | tuple[Array, ...] | Identities:
     """The different elements, or with `dim` the different slices along that axis, ascending.
 
     With `return_inverse` also where each element is among them, in the shape of `input` (with `dim`

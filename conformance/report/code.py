@@ -188,7 +188,7 @@ class _Program:
         return next((name for name in dtypes if "float" in name), "float32")
 
     def _call(self, step: Any, callee: str, results: list[str]) -> str:
-        args = [self._value(a, results) for a in step["args"]]
+        args = [self._value(a, results) + self._own(step, a) for a in step["args"]]
         fixed = {} if step["form"] == "module" else step["fixed"]
         keywords = self._keywords(step["kwargs"], fixed)
         member = step["api"].rpartition(".")[2]
@@ -197,13 +197,20 @@ class _Program:
         if step["form"] == "property":
             return f"{args[0]}.{member}"
         if step["form"] == "method":
-            return call(f"{args[0]}{self._own(step)}.{member}", [*args[1:], *keywords])
+            return call(f"{args[0]}.{member}", [*args[1:], *keywords])
         return call(callee, [*args, *keywords])
 
-    def _own(self, step: Any) -> str:
-        """In-place methods work on a copy when a leaf must stay whole for its gradient."""
-        inplace = step["api"].endswith("_") and not step["api"].endswith("__")
-        return ".clone()" if self.full and inplace and self.dialect.root == "torch" else ""
+    def _own(self, step: Any, term: wire.Term) -> str:
+        """What works in place works on a copy when a leaf must stay whole for its gradient."""
+        leaf = self.full and self.dialect.root == "torch" and term in self.wanted
+        return ".clone()" if leaf and self._in_place(step) else ""
+
+    def _in_place(self, step: Any) -> bool:
+        """Tell whether `step` writes into what it is given: by its name, or because it is told."""
+        if step["api"].endswith("_") and not step["api"].endswith("__"):
+            return True
+        told = {**step["constructor"], **step["kwargs"]}.get("inplace")
+        return bool(step["fixed"].get("inplace") or self.message["values"].get(told))
 
     def _differentiate(self, forward: list[str]) -> list[str]:
         wanted = {n: self.names[n] for n in self.wanted}
@@ -221,8 +228,10 @@ class _Program:
         if "training" in entry.parameters and "training" not in taken:
             arguments.append(f"training={self.message['training']}")
         made = call(entry.function.__name__, arguments)
-        # Annotated: it may return a Result, which tells of state and mutated inputs too.
-        if "Result" not in str(entry.function.__annotations__.get("return")):
+        # Annotated: it may return a Result, which tells of state and mutated inputs too, or
+        # Identities, one of several right outputs.
+        returned = str(entry.function.__annotations__.get("return"))
+        if "Result" not in returned and "Identities" not in returned:
             return [f"output = {made}"]
         return [f"result = {made}", "output = getattr(result, 'output', result)"]
 

@@ -129,5 +129,7 @@ def _complex(value: complex) -> str:
     parts = (number.real, number.imag)
     # -0.0 + 1j is 0.0 + 1j in Python: a sum does not keep a negative zero.
     if all(math.isfinite(part) and str(part) != "-0.0" for part in parts):
-        return repr(number).strip("()")
+        text = repr(number).strip("()")
+        # -4j negates its real zero too; 0-4j does not.
+        return f"0{text}" if text.startswith("-") and number.real == 0 else text
     return f"complex({scalar(number.real)}, {scalar(number.imag)})"

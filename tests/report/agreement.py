@@ -61,7 +61,10 @@ def items(framework: str, folder: str, full: bool) -> Iterator[tuple[ExpandedCas
                 continue
             if framework == "numpy" and "random" in (pair.form("torch"), pair.form("mindspore")):
                 continue  # The reference is a distribution, not a draw.
-            if any(d.kind in DEADLY and case.covered_by(d.cases) for d in pair.differences):
+            if any(
+                d.kind in DEADLY and case.covered_by(d.cases)
+                for d in case.operation.differences_of(pair)
+            ):
                 continue
             yield case, pair, call
 
