@@ -96,6 +96,10 @@ def run(
     quick: Annotated[
         bool, typer.Option("--quick", help="Only the first value case of each pair.")
     ] = False,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Compile every case in graph mode, not what covers the corpus."),
+    ] = False,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, help="Workers at a time.")
     ] = DEFAULT_JOBS,
@@ -118,6 +122,7 @@ def run(
         targets=target,
         select=select,
         quick=quick,
+        every=every,
         jobs=jobs,
         timeout=timeout,
         out=out,

@@ -66,6 +66,7 @@ def run(
     targets: Sequence[str] | None,
     select: str,
     quick: bool,
+    every: bool,
     jobs: int,
     timeout: float,
     out: Path,
@@ -74,7 +75,7 @@ def run(
     config: Path | None,
 ) -> None:
     """Execute, judge, print; exits 1 on unexpected differences or problems."""
-    selection = Selection(select, quick)
+    selection = Selection(select, quick, covering=not (select or quick or every))
     configured = target.configured(config)
     chosen = [
         target.parse(name, configured) for name in dict.fromkeys(targets or target.DEFAULT_TARGETS)

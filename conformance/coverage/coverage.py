@@ -15,11 +15,10 @@ from conformance.coverage.claims import ClaimVerdict
 from conformance.coverage.depth import Box
 from conformance.coverage.published import PublishedPair
 from conformance.judge import signature
-from conformance.judge.item import place
 from conformance.judge.judge import Judged
 from conformance.judge.run import Verdicts
 from conformance.run.outcome import Raised, Unavailable, Unsupported
-from conformance.run.target import framework_of
+from conformance.run.target import framework_of, place
 from conformance.taxonomy import Kind
 
 COUNTS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.judge import identities, random_, returned
 from conformance.judge.claims import ClaimCheck, slip_of
-from conformance.judge.item import Item, place
+from conformance.judge.item import Item
 from conformance.judge.oracle import Expectation
 from conformance.judge.returned import Examined, OracleStandard, PeerStandard, unsupported_kind
 from conformance.judge.verdict import Finding
@@ -17,6 +17,7 @@ from conformance.run.outcome import (
     Unavailable,
     Unsupported,
 )
+from conformance.run.target import place
 from conformance.taxonomy import Kind
 
 NO_ORACLE = "no oracle"

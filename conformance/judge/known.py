@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -16,8 +17,9 @@ from conformance.corpus.model import Model, Prose, matches
 from conformance.corpus.schema import Target
 from conformance.errors import CorpusError
 from conformance.judge.declared import Seen, declared
-from conformance.judge.item import Item, covers, parts
+from conformance.judge.item import Item
 from conformance.run.outcome import Unavailable
+from conformance.run.target import covers, parts
 from conformance.taxonomy import SIGNATURE_KINDS, Kind
 
 DEFAULT_DEVICE = "cpu"
@@ -130,7 +132,8 @@ def stale(
     """Return a line for each entry that has expired, matches nothing, or is no longer shown.
 
     The last two are judged only where an available target that the entry speaks of took part;
-    whether it matches nothing, only in a `complete` run.
+    whether it matches nothing, only in a `complete` run.  Graph mode may have compiled a part only:
+    an entry that names more than it compiled is judged where another target ran it all.
     """
     items = list(seen)
     lines = []
@@ -141,10 +144,14 @@ def stale(
         here = [
             one for one in items if entry.applies(one.item.target, versions.get(one.item.target))
         ]
-        named = [one for one in here if entry.names(one.item)]
-        if not named and here and complete:
+        spoken = {(i.case.id, i.pair.id) for i in (one.item for one in items) if entry.names(i)}
+        if not spoken and here and complete:
             lines.append(f"{entry}: matches no case that runs")
-        elif named and not any(_may_differ(entry, one) for one in named):
+            continue
+        named = [one for one in here if entry.names(one.item)]
+        on_each = Counter(one.item.target for one in named)
+        whole = any(count == len(spoken) for count in on_each.values())
+        if whole and not any(_may_differ(entry, one) for one in named):
             lines.append(f"{entry}: no longer differs; remove the entry")
     return lines
 

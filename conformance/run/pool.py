@@ -20,8 +20,8 @@ from conformance.run.gateway import HUNG, Worker, WorkerDied, WorkerUnavailable
 from conformance.run.target import Target
 from conformance.worker.serve import TIMED_OUT_BANNER
 
-DEFAULT_JOBS = (os.cpu_count() or 1) + 1
-"""One more than cores: MindSpore sleeps three seconds over each error of a compiled graph."""
+DEFAULT_JOBS = (os.cpu_count() or 1) + 2
+"""Two more than cores: MindSpore sleeps three seconds over each error of a compiled graph."""
 
 WINDOW = 8
 GRACE_SECONDS = 10.0
@@ -229,7 +229,7 @@ class _Pool:
             worker = self.replacement(lane)
             for call in suspects:
                 try:
-                    worker.send(("run", call.id, call.message, self.timeout))
+                    worker.send(("run", call.id, {**call.message, "alone": True}, self.timeout))
                     replies[call.id] = worker.receive(self.timeout + GRACE_SECONDS)[1]
                 except WorkerDied:
                     guilty = True

@@ -18,11 +18,13 @@ class Selection:
 
     A word is looked for, without regard to case, in ``case id · pair id · target``.  The empty
     expression takes everything.  A `quick` selection keeps, of what the expression takes, the first
-    case of each pair that returns a value.
+    case of each pair that returns a value.  A `covering` one keeps, of everything, what graph mode
+    need compile; see `conformance.run.cover`.
     """
 
     expression: str = ""
     quick: bool = False
+    covering: bool = False
 
     def __post_init__(self) -> None:
         if self.expression:
@@ -33,7 +35,7 @@ class Selection:
 
     @property
     def everything(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether no case and no pair is left out."""
         return not (self.expression or self.quick)
 
     def takes(self, case: ExpandedCase, pair: Pair, target: str) -> bool:

@@ -19,6 +19,7 @@ from conformance.corpus.pairs import Call, plan, reference_call
 from conformance.corpus.schema import Pair, apis
 from conformance.errors import HarnessError
 from conformance.run import pool
+from conformance.run.cover import Cover
 from conformance.run.select import Selection
 from conformance.run.store import PlannedItem, RunFile
 from conformance.run.target import Target
@@ -44,10 +45,12 @@ class Plan:
 def make_plan(corpus: Corpus, targets: Sequence[Target], selection: Selection) -> Plan:
     """Plan every selected case through every pair on every target.
 
-    The same call asked for by two pairs is made once.  HarnessError when nothing is selected.
+    The same call asked for by two pairs is made once.  Of a covering selection, targets in graph
+    mode get what covers the corpus.  HarnessError when nothing is selected.
     """
     made = Plan(calls={t.name: {} for t in targets}, apis={t.name: {} for t in targets})
     had: set[tuple[str, str]] = set()
+    covers = {t.name: Cover(t.name) for t in targets if selection.covering and t.mode == "graph"}
     for case in corpus.cases():
         for pair in case.pairs():
             key = (case.operation.operation, pair.id)
@@ -55,15 +58,19 @@ def make_plan(corpus: Corpus, targets: Sequence[Target], selection: Selection) -
                 continue
             for target in targets:
                 if selection.takes(case, pair, target.name):
-                    _add(made, case, pair, target)
+                    _add(made, case, pair, target, covers.get(target.name))
                     had.add(key)
     if not made.items:
         raise HarnessError("nothing selected: no case, pair and target match")
     return made
 
 
-def _add(made: Plan, case: ExpandedCase, pair: Pair, target: Target) -> None:
+def _add(
+    made: Plan, case: ExpandedCase, pair: Pair, target: Target, cover: Cover | None = None
+) -> None:
     call = _call(case, pair, target)
+    if cover and call and not cover.takes(case, pair, call):
+        return
     made.items.append(
         PlannedItem(case.id, case.hash, pair.id, target.name, call.id if call else "")
     )
@@ -157,6 +164,7 @@ def _prepare(
         "targets": [target.name for target in targets],
         "select": selection.expression,
         "quick": selection.quick,
+        "covering": selection.covering,
     }
     if "corpus" not in run.manifest:
         run.keep_corpus(corpus)

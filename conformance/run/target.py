@@ -15,6 +15,8 @@ from conformance.errors import CallerError
 
 DEFAULT_TARGETS = ("numpy", "torch", "mindspore", "mindspore:cpu:graph")
 CONFIG_FILE = "conformance.toml"
+EAGER = {"mindspore": "pynative"}
+"""A framework's default mode, where it is not called eager."""
 
 _NAME = re.compile(
     r"(?P<framework>numpy|torch|mindspore)(@(?P<version>[\w.+-]+))?(:(?P<device>\w+))?(:(?P<mode>\w+))?"
@@ -118,3 +120,37 @@ def configured(path: Path | None = None) -> dict[str, TargetConfig]:
 def framework_of(name: str) -> str:
     """Return the framework of the target called `name`."""
     return re.split("[@:]", name, maxsplit=1)[0]
+
+
+def parts(target: str) -> tuple[str, str, list[str]]:
+    """Return framework, version (or nothing), and the rest (device, mode) of a target."""
+    head, *rest = target.split(":")
+    framework, _, version = head.partition("@")
+    return framework, version, rest
+
+
+def place(target: str) -> list[str]:
+    """Return device and mode of a target, the defaults where it leaves them out."""
+    framework, _, rest = parts(target)
+    return rest + ["cpu", EAGER.get(framework, "eager")][len(rest) :]
+
+
+def covers(spec: str, target: str) -> bool:
+    """Tell whether `spec` speaks of `target`: what it gives must be equal, what it leaves matches.
+
+    ``mindspore`` covers ``mindspore@2.9.0`` and ``mindspore:cpu:graph``; ``mindspore:cpu:pynative``
+    covers ``mindspore``, which runs there.
+    """
+    framework, version, rest = parts(spec)
+    its_framework, its_version, _ = parts(target)
+    return (
+        framework == its_framework
+        and version in ("", its_version)
+        and rest == place(target)[: len(rest)]
+    )
+
+
+def plainest(spec: str, target: str) -> bool:
+    """Tell whether `target` is what `spec` covers with device and mode left at their defaults."""
+    given = len(parts(spec)[2])
+    return covers(spec, target) and place(target)[given:] == place(spec)[given:]

@@ -17,6 +17,7 @@ from conformance.worker.base import Adapter, Message, TargetUnavailable, cotange
 os.environ.setdefault("GLOG_v", "3")
 try:
     import mindspore as ms
+    from mindspore.ops.composite.base import _Grad
 
     from conformance.worker.mindspore_cell import remember_sources, wrap
 except ImportError as error:
@@ -139,6 +140,8 @@ class MindSporeAdapter(Adapter):
 
     def run_function(self, message: Message) -> Message:
         """Run the steps, compiled in graph mode; differentiate with ``GradOperation``."""
+        if self.graph and message["gradients"] and (reply := self._together(message)):
+            return reply
         values = self.inputs(message)
         targets = self._targets(message, values)
         result = self._forward(message, values, targets)
@@ -157,16 +160,59 @@ class MindSporeAdapter(Adapter):
                 reply["gradient_error"] = self.raised(error)
         return reply
 
+    def _together(self, message: Message) -> Message | None:
+        """Compile value and gradient as one graph; None when they have to be compiled apart.
+
+        The one graph costs what the gradient's alone would, and it is what a training step
+        compiles.  It needs the cotangents' shapes before it runs: they are those of the call in
+        PyNative mode.  Apart goes what keeps a state or writes into its inputs, what raises, so
+        that the exception is the value's or the gradient's own, what returns something else than
+        in PyNative mode, and what killed a worker, so that PyNative mode is not taken for guilty.
+        """
+        steps = message["steps"]
+        if message.get("alone") or any(s["state"] or s["api"].endswith("_") for s in steps):
+            return None
+        try:
+            return self._value_and_gradient(message)
+        except Exception:
+            return None
+
+    def _value_and_gradient(self, message: Message) -> Message | None:
+        values = self.inputs(message)
+        foreseen = self._eagerly(message, values, self._targets(message, values))
+        heads = self._heads(message, foreseen)
+        values = self.inputs(message)
+        targets = self._targets(message, values)
+        cell, tensors = wrap(message, values, targets, self._fixed, self.resolve)
+        gradient = _Grad(get_by_position=True, sens_param=True, get_value=True)
+        self._recycle()
+        both = ms.jit(gradient(cell, None, tuple(range(len(tensors)))))
+        result, found = both(*tensors, heads)
+        if [_kind(r) for r in leaves(result)] != [_kind(f) for f in leaves(foreseen)]:
+            return None
+        by_input = found if isinstance(found, tuple) else (found,)
+        named = dict(zip(cell.inputs, by_input, strict=True))
+        return {
+            "outcome": "returned",
+            "output": self.output(result),
+            "mutated": self.mutated(message, values),
+            "state": {},
+            "gradients": {n: self._gradient(named, n) for n in message["gradients"]},
+        }
+
     def forward(self, message: Message, values: Mapping[str, Any]) -> Any:
         """Run the steps of `message` once, compiled in graph mode."""
         return self._forward(message, values, self._targets(message, values))
 
     def _forward(self, message: Message, values: Mapping[str, Any], targets: list[Any]) -> Any:
-        if self.graph:
-            self._recycle()
-            cell, tensors = wrap(message, values, targets, self._fixed, self.resolve)
-            cell.construct = ms.jit(cell.construct)
-            return cell(*tensors)
+        if not self.graph:
+            return self._eagerly(message, values, targets)
+        self._recycle()
+        cell, tensors = wrap(message, values, targets, self._fixed, self.resolve)
+        cell.construct = ms.jit(cell.construct)
+        return cell(*tensors)
+
+    def _eagerly(self, message: Message, values: Mapping[str, Any], targets: list[Any]) -> Any:
         results: list[Any] = []
         for step, target in zip(message["steps"], targets, strict=True):
             args = [self.term(a, values, results) for a in step["args"]]
@@ -205,6 +251,23 @@ class MindSporeAdapter(Adapter):
             for name, canonical in step["state"].items()
             if canonical in message["gradients"]
         }
+        differentiate = ms.ops.GradOperation(get_all=True, get_by_list=bool(slots), sens_param=True)
+        weights = [ms.ParameterTuple(slots.values())] if slots else []
+        gradient = differentiate(cell, *weights)
+        if self.graph:
+            gradient = ms.jit(gradient)
+        found = gradient(*tensors, self._heads(message, result))
+        by_input, by_state = found if slots else (found, ())
+        named = dict(zip(cell.inputs, by_input, strict=True)) | dict(
+            zip(slots, by_state, strict=True)
+        )
+        return {n: self._gradient(named, n) for n in message["gradients"]}
+
+    def _gradient(self, named: Mapping[str, Any], name: str) -> Message | None:
+        return self.array(named[name]) if name in named else None
+
+    def _heads(self, message: Message, result: Any) -> Any:
+        """Return the cotangents of `result`, nested as it is."""
         outputs = list(leaves(result))
         seeds = cotangents([self._shape(out) for out in outputs], message.get("order", ()))
         heads = [
@@ -213,17 +276,7 @@ class MindSporeAdapter(Adapter):
             else ms.Tensor(seed.astype(np.float32)).astype(out.dtype)
             for out, seed in zip(outputs, seeds, strict=True)
         ]
-        differentiate = ms.ops.GradOperation(get_all=True, get_by_list=bool(slots), sens_param=True)
-        weights = [ms.ParameterTuple(slots.values())] if slots else []
-        gradient = differentiate(cell, *weights)
-        if self.graph:
-            gradient = ms.jit(gradient)
-        found = gradient(*tensors, rebuild(result, iter(heads)))
-        by_input, by_state = found if slots else (found, ())
-        named = dict(zip(cell.inputs, by_input, strict=True)) | dict(
-            zip(slots, by_state, strict=True)
-        )
-        return {n: self.array(named[n]) if n in named else None for n in message["gradients"]}
+        return rebuild(result, iter(heads))
 
     @staticmethod
     def _shape(out: Any) -> tuple[int, ...] | None:
@@ -268,6 +321,10 @@ class MindSporeAdapter(Adapter):
             rates.append(self.output(optimizer.param_groups[0]["lr"]))
             schedule.step()
         return {"outcome": "returned", "output": _stacked(rates)}
+
+
+def _kind(leaf: Any) -> Any:
+    return (leaf.dtype, tuple(leaf.shape)) if isinstance(leaf, ms.Tensor) else type(leaf)
 
 
 def _stacked(arrays: list[Message]) -> Message:

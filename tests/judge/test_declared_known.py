@@ -12,11 +12,11 @@ import pytest
 from conformance.corpus.expand import ExpandedCase
 from conformance.errors import CorpusError
 from conformance.judge import known
-from conformance.judge.item import covers
 from conformance.judge.judge import judge
 from conformance.judge.known import Known
 from conformance.judge.verdict import Status
 from conformance.run.outcome import Crashed, Outcome, TimedOut, Unavailable
+from conformance.run.target import covers
 from tests.judge.toys import TODAY, cases, gives, run
 
 BODY = """
