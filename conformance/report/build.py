@@ -80,6 +80,7 @@ def _run(manifest: Mapping[str, Any]) -> views.RunView:
         started=str(manifest.get("started", "")),
         corpus=str(manifest.get("corpus", "")),
         finished=bool(manifest.get("finished")),
+        covering=bool(manifest.get("covering")),
     )
 
 

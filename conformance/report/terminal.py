@@ -18,6 +18,7 @@ from conformance.judge.run import Verdicts
 from conformance.judge.verdict import Status
 from conformance.run import pool
 from conformance.run.select import item_id
+from conformance.run.target import place
 
 SHOWN_DIFFERENCES = 25
 STYLES = {
@@ -99,6 +100,12 @@ def summary(verdicts: Verdicts, out: Path) -> None:
             screen.print(f"[magenta]not run[/]  {escape(name)}: {why}", soft_wrap=True)
     for name, reason in (verdicts.manifest.get("lost") or {}).items():
         screen.print(f"[bold red]lost[/]  {escape(name)}: {escape(reason)}", soft_wrap=True)
+    if verdicts.manifest.get("covering"):
+        for name in verdicts.targets:
+            if place(name)[1:] == ["graph"]:
+                screen.print(
+                    f"{escape(name)} compiled what covers the corpus; --all compiles it all"
+                )
     if not verdicts.finished:
         screen.print("[bold red]not finished[/]  outcomes are missing; --resume goes on")
     differing = [j for j in verdicts.judgement.judged if j.verdict.status is Status.DIFFERS]

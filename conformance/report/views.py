@@ -295,6 +295,7 @@ class RunView:
     started: str = ""
     corpus: str = ""
     finished: bool = True
+    covering: bool = False
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,43 @@ def test_graph_mode_compiles_and_eager_does_not(
 
     monkeypatch.setattr(mindspore, "jit", watched)
     run(adapter, step("mindspore.ops.neg", "x"), x=arr([1.0]), gradients=["x"])
-    assert len(compiled) == (2 if adapter.mode == "graph" else 0)
+    assert len(compiled) == (1 if adapter.mode == "graph" else 0)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_value_and_gradient_are_the_same_compiled_together_and_apart(
+    mindspore_: Any, alone: bool
+) -> None:
+    adapter = mindspore_.ADAPTER("", "graph")
+    call = message(
+        step("mindspore.ops.mul", "a", "b"),
+        step("mindspore.Tensor.sum", 0, form="method", kwargs={"axis": "dim"}),
+        a=arr([[1.0, 2.0]]), b=arr([[5.0], [7.0]]), dim=1, gradients=["a", "b"], returns=[0, 1],
+    )  # fmt: skip
+    together = adapter._together({**call, "alone": alone})
+    assert (together is None) == alone
+    reply = adapter.execute({**call, "alone": alone})
+    equal(reply["output"][0], [[5.0, 10.0], [7.0, 14.0]], "float32")
+    equal(reply["output"][1], [15.0, 21.0], "float32")
+    c, d = wire.cotangent((2, 2), 0), wire.cotangent((2,), 1)
+    whole = c + d[:, None]
+    near(reply["gradients"]["a"], (whole * [[5.0], [7.0]]).sum(0, keepdims=True))
+    near(reply["gradients"]["b"], (whole * [[1.0, 2.0]]).sum(1, keepdims=True))
+
+
+@pytest.mark.parametrize(
+    ("one", "given", "kept"),
+    [
+        (step("mindspore.ops.assign_", "x", "y"), {}, "writes into its inputs"),
+        (step("mindspore.ops.neg", "x", state={"w": "y"}), {}, "has a state"),
+        (step("mindspore.ops.reshape", "x", kwargs={"shape": "k"}), {"k": (7,)}, "raises"),
+        (step("mindspore.ops.cholesky", "x"), {}, "raises in PyNative mode"),
+    ],
+)
+def test_what_is_compiled_apart(mindspore_: Any, one: Message, given: Any, kept: str) -> None:
+    adapter = mindspore_.ADAPTER("", "graph")
+    call = message(one, x=arr([1.0, 2.0]), y=arr([5.0, 6.0]), **given, gradients=["x"])
+    assert adapter._together(call) is None, kept
 
 
 def test_method(adapter: Adapter) -> None:
