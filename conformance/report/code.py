@@ -17,7 +17,7 @@ from conformance.worker import wire
 RESERVED = {
     "torch", "mindspore", "np", "ml_dtypes", "random", "output", "outputs", "module", "cell",
     "optimizer", "schedule", "trajectory", "gradients", "cotangent", "cotangents", "leaves",
-    "forward", "pullback", "parameters", "print",
+    "forward", "pullback", "parameters", "parameter", "print", "result",
 }  # fmt: skip
 
 

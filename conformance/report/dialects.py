@@ -234,12 +234,10 @@ class MindSpore(Dialect):
             f"for parameter in {module}.get_parameters():",
             f"{INDENT}parameter.set_dtype({self.dtype(dtype)})",
         ]
-        entries = ", ".join(f"{name!r}: {variable}" for name, variable in slots.items())
         return [
             *(cast if dtype != "float32" else []),
             f"parameters = dict({module}.parameters_and_names())",
-            f"for name, value in {{{entries}}}.items():",
-            f"{INDENT}parameters[name].set_data(value)",
+            *(f"parameters[{name!r}].set_data({held})" for name, held in slots.items()),
         ]
 
     def mode(self, module: str, training: bool) -> list[str]:

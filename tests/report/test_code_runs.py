@@ -19,6 +19,7 @@ def run(*arguments: str, cwd: Path) -> tuple[int, list[str], str]:
 
 
 @pytest.mark.frameworks
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("framework", "full"),
     [
