@@ -35,7 +35,9 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Verdicts:
     path = tmp_path_factory.mktemp("run") / "run.sqlite"
     file = RunFile.create(path)
     targets = [target.parse(name) for name in target.DEFAULT_TARGETS]
-    session.execute(corpus, targets, file, selection=Selection(covering=True), jobs=DEFAULT_JOBS, timeout=120)
+    session.execute(
+        corpus, targets, file, selection=Selection(covering=True), jobs=DEFAULT_JOBS, timeout=120
+    )
     file.close()
     reopened = RunFile.open(path)
     judged = judge_run(reopened, today=date.today())

@@ -246,14 +246,15 @@ def _steps(
 
 
 def _composed(step: Step, given: dict[str, Term]) -> Wire:
+    absent = [isinstance(a, str) and a not in given and not is_function(a) for a in step.args]
+    there = absent.index(True) if True in absent else len(absent)
+    if not all(absent[there:]):
+        after = step.args[absent.index(False, there)]
+        raise CaseError(f"{step.args[there]} is left out and {after} follows it; pass it by name")
     return {
         "form": step.call,
         "api": step.api or "",
-        "args": [
-            _term(a, given)
-            for a in step.args
-            if not isinstance(a, str) or a in given or is_function(a)
-        ],
+        "args": [_term(a, given) for a in step.args[:there]],
         "kwargs": {k: given[v] for k, v in step.kwargs.items() if v in given},
         "constructor": {k: given[v] for k, v in step.constructor.items() if v in given},
         "state": {},
@@ -268,7 +269,13 @@ def is_function(arg: str) -> bool:
 
 def _term(arg: str | int | list[str | int], given: dict[str, Term]) -> Term:
     if isinstance(arg, list):
-        return {"list": [_term(a, given) for a in arg if not isinstance(a, str) or a in given]}
+        return {
+            "list": [
+                _term(a, given)
+                for a in arg
+                if not isinstance(a, str) or a in given or is_function(a)
+            ]
+        }
     if isinstance(arg, str):
         return {"api": arg} if is_function(arg) else given[arg]
     return arg

@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from conformance.corpus.apis import refused
-from conformance.corpus.arrays import Sequence
+from conformance.corpus.arrays import Input, Sequence
 from conformance.corpus.expand import OPTION, ExpandedCase, expand, input_of
 from conformance.corpus.model import matches
 from conformance.corpus.pairs import is_function, plan
-from conformance.corpus.schema import Case, Composite, Difference, Operation, Pair, Side
+from conformance.corpus.schema import Case, Composite, Difference, Operation, Pair, Side, Step
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CaseError
 from conformance.reference import registry
@@ -61,7 +61,7 @@ def _pairs(operation: Operation) -> Broken:
         if ids[pair.id] > 1:
             yield at, f"pair {pair.id!r} is listed twice"
         for framework in FRAMEWORKS:
-            yield from _side(pair.side(framework), framework, (*at, framework))
+            yield from _side(operation, pair.side(framework), framework, (*at, framework))
         for key in ("torch_names", "mindspore_names", "mindspore_convert"):
             for name in getattr(pair, key):
                 if name not in operation.parameters:
@@ -76,7 +76,7 @@ def _pairs(operation: Operation) -> Broken:
                 yield (*at, "cases", j), f"no case of this file matches {pattern!r}"
 
 
-def _side(side: Side | None, framework: str, at: Path_) -> Broken:
+def _side(operation: Operation, side: Side | None, framework: str, at: Path_) -> Broken:
     for where, api in _apis(side, at):
         if not api.startswith(framework + "."):
             yield where, f"{api!r} is not an API of {framework}"
@@ -84,13 +84,26 @@ def _side(side: Side | None, framework: str, at: Path_) -> Broken:
             yield where, why
     if isinstance(side, Composite):
         for j, step in enumerate(side.steps):
-            for k, arg in enumerate(step.args):
-                for one in arg if isinstance(arg, list) else [arg]:
-                    if isinstance(one, int) and not 0 <= one < j:
-                        yield (*at, "steps", j, "args", k), f"step {one} is not an earlier step"
+            yield from _step(operation, step, j, (*at, "steps", j))
         for k, number in enumerate(side.returns or []):
             if not 0 <= number < len(side.steps):
                 yield (*at, "returns", k), f"there is no step {number}"
+
+
+def _step(operation: Operation, step: Step, number: int, at: Path_) -> Broken:
+    named = [
+        ((*at, key, name), parameter)
+        for key in ("kwargs", "constructor")
+        for name, parameter in getattr(step, key).items()
+    ]
+    for where, arg in _terms(step, at):
+        if isinstance(arg, int) and not 0 <= arg < number:
+            yield where, f"step {arg} is not an earlier step"
+        if isinstance(arg, str) and not is_function(arg):
+            named.append((where, arg))
+    for where, name in named:
+        if name not in operation.parameters:
+            yield where, f"{name!r} is not a parameter of this operation"
 
 
 def _apis(side: Side | None, at: Path_) -> Iterator[tuple[Path_, str]]:
@@ -102,12 +115,19 @@ def _apis(side: Side | None, at: Path_) -> Iterator[tuple[Path_, str]]:
             here = (*at, "steps", j)
             if step.api is not None:
                 yield (*here, "api"), step.api
-            for k, arg in enumerate(step.args):
+            for where, arg in _terms(step, here):
                 if isinstance(arg, str) and is_function(arg):
-                    yield (*here, "args", k), arg
+                    yield where, arg
             for name, value in step.fixed.items():
                 if isinstance(value, dict) and "api" in value:
                     yield (*here, "fixed", name), str(value["api"])
+
+
+def _terms(step: Step, at: Path_) -> Iterator[tuple[Path_, str | int]]:
+    """Yield where each argument of `step` is, and what it is; a list's members one by one."""
+    for k, arg in enumerate(step.args):
+        for one in arg if isinstance(arg, list) else [arg]:
+            yield (*at, "args", k), one
 
 
 def _shared(operation: Operation) -> Broken:
@@ -161,7 +181,6 @@ def _names_a_case(operation: Operation, pattern: str) -> bool:
 
 def _cases(operation: Operation) -> Broken:
     ids = Counter(case.id for case in operation.cases)
-    known = operation.parameters
     documents = {document.id for document in operation.documents}
     if operation_size(operation) > MAX_EXPANSIONS:
         yield (
@@ -172,17 +191,11 @@ def _cases(operation: Operation) -> Broken:
         at: Path_ = ("cases", i)
         if ids[case.id] > 1:
             yield (*at, "id"), f"case {case.id!r} is listed twice"
-        for key, names in (
-            ("parameters", case.parameters),
-            ("inputs", [name for name in case.inputs if name != "seed"]),
-            ("grid", case.grid),
-        ):
-            for name in names:
-                plain = name.removeprefix(OPTION) if key == "grid" else name
-                if plain not in known and not (key == "grid" and name == "dtype"):
-                    yield (*at, key, name), f"{name!r} is not a parameter of this operation"
+        for where, name in _named(case, at):
+            if name not in operation.parameters:
+                yield where, f"{name!r} is not a parameter of this operation"
         yield from _sequences(operation, case, at)
-        if "dtype" in case.grid and "dtype" in known and not case.inputs:
+        if "dtype" in case.grid and not any(map(_takes_dtype, _specs(case))):
             yield (
                 (*at, "grid", "dtype"),
                 "no input takes this dtype; write parameters.dtype for the option",
@@ -196,6 +209,30 @@ def _cases(operation: Operation) -> Broken:
                 yield (*at, "pairs", j), f"no pair of this file matches {pattern!r}"
         if case.slip and case.expect is None:
             yield (*at, "slip"), "a slip needs the claim it speaks of, in expect"
+
+
+def _named(case: Case, at: Path_) -> Iterator[tuple[Path_, str]]:
+    """Yield where each parameter is named in `case`, and its canonical name."""
+    yield from (((*at, "parameters", name), name) for name in case.parameters)
+    yield from (((*at, "inputs", name), name) for name in case.inputs if name != "seed")
+    for name in case.grid:
+        if name != "dtype":
+            yield (*at, "grid", name), name.removeprefix(OPTION)
+    yield from (((*at, "gradients", k), name) for k, name in enumerate(case.gradients or []))
+
+
+def _specs(case: Case) -> Iterator[Any]:
+    """Yield every array of `case`, those of sequences and of its grid included."""
+    given = [spec for name, spec in case.inputs.items() if name != "seed"]
+    for spec in [*given, *itertools.chain.from_iterable(case.grid.values())]:
+        yield from spec.members if isinstance(spec, Sequence) else [spec]
+
+
+def _takes_dtype(spec: Any) -> bool:
+    """Tell whether `spec`, or a value of the grid, is an array without a dtype of its own."""
+    if isinstance(spec, dict):
+        return "dtype" not in spec
+    return isinstance(spec, Input) and spec.dtype is None
 
 
 def _sequences(operation: Operation, case: Case, at: Path_) -> Broken:
