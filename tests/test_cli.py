@@ -126,6 +126,13 @@ def test_select_runs_a_part(project: Project) -> None:
     assert next(line.split() for line in out.splitlines() if line.startswith("all"))[6] == "3"
 
 
+def test_a_pair_that_is_not_selected_is_nobodys_to_describe(project: Project) -> None:
+    other = ", {torch: torch.abs, mindspore: mindspore.mint.abs}]"
+    project.write("cases/absolute.yaml", CASES.replace("ops.abs}]", "ops.abs}" + other))
+    code, out, _ = project.run("run", *TARGETS, "-k", "ops.abs")
+    assert (code, "problem " in out) == (0, False)
+
+
 def test_declared_but_not_shown_is_1(project: Project) -> None:
     declared = "differences: [{kind: value, cases: [some], note: {en: x, zh: y}}]"
     text = CASES.replace("mindspore.ops.abs}", f"mindspore.ops.abs, {declared}}}")

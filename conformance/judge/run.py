@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -77,7 +77,12 @@ def judge_runs(runs: Sequence[RunFile], *, today: date, corpus: Corpus | None = 
     messages = _messages(signatures)
     claims = {op.operation: documents.check(op, messages) for op in chosen}
     lines = [line for _, problems in claims.values() for line in problems]
-    lines += _signature_lines(chosen, messages, targets)
+    ran = {(item.case.operation.operation, item.pair.id): item.pair for item, _ in given}
+    lines += _signature_lines(
+        [(corpus.documents[name].operation, pair) for (name, _), pair in ran.items()],
+        messages,
+        targets,
+    )
     known_path, known_text = runs[0].manifest.get("known") or ("", "[]")
     finished = all(run.finished for run in runs)
     judgement = judge(
@@ -151,18 +156,17 @@ def _messages(signatures: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dic
 
 
 def _signature_lines(
-    operations: list[Operation],
+    ran: Iterable[tuple[Operation, Pair]],
     messages: dict[str, dict[str, Any]],
     targets: dict[str, dict[str, Any]],
 ) -> Iterator[str]:
     """Yield what signatures show and the case file does not say, where both sides are there."""
     there = {framework_of(name) for name, info in targets.items() if "unavailable" not in info}
-    for operation in operations:
-        for pair in operation.pairs:
-            if any(pair.side(f) is not None and f not in there for f in FRAMEWORKS):
-                continue
-            for api in (pair.torch, pair.mindspore):
-                if isinstance(api, str) and api not in messages:
-                    yield f"{operation.operation}: {pair.id}: nobody described {api}"
-            rows = signature.compare_described(operation, pair, messages)
-            yield from undeclared(operation, pair, rows)
+    for operation, pair in ran:
+        if any(pair.side(f) is not None and f not in there for f in FRAMEWORKS):
+            continue
+        for api in (pair.torch, pair.mindspore):
+            if isinstance(api, str) and api not in messages:
+                yield f"{operation.operation}: {pair.id}: nobody described {api}"
+        rows = signature.compare_described(operation, pair, messages)
+        yield from undeclared(operation, pair, rows)
