@@ -186,6 +186,8 @@ def coverage(run: Path, *, depth: bool, format_: str, config: Path | None) -> No
         verdicts = judge_runs([file], today=date.today())
     finally:
         file.close()
+    if not (verdicts.finished and verdicts.manifest.get("complete")):
+        typer.echo("this run is of a part of the corpus; so is what it covers", err=True)
     found = measure(corpus, verdicts, installed.existing(config))
     if format_ == "json":
         typer.echo(json.dumps(coverage_table.as_json(found, depth=depth), indent=2))

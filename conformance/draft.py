@@ -48,7 +48,7 @@ _KINDS = (Kind.DEFAULT, Kind.ORDER)
 
 @dataclass
 class Draft:
-    """A case file in the making: `lines` of YAML, and how many `doubts` they mark."""
+    """A case file in the making, and how many `doubts` it marks."""
 
     torch: Signature
     mindspore: Signature

@@ -59,7 +59,7 @@ def boxes(
         box("value", bool(values)),
         box("gradient", any(c.gradients for c in values), _UNDIFFERENTIATED.get(form)),
         *(
-            box(f"parameter {name}", _varied(parameter, [_given(c, name) for c in cases]))
+            box(f"parameter {name}", _varied(parameter, [_given(c, name) for c in values]))
             for name, parameter in _shared(operation, pair)
         ),
         box("dtypes", len(set(map(_dtypes, values))) > 1, RATES if form == "schedule" else None),

@@ -111,6 +111,9 @@ class _Program:
             text = self.dialect.tensor(given, dtype)
             if spec.layout == "transposed" and array.ndim >= 2:
                 text = self.dialect.transposed(text)
+            shape = tuple(self.message["values"][name][wire.ARRAY][1])
+            if shape != array.shape:
+                text += f".reshape({shape})"
             if spec.as_ == "parameter":
                 return self.dialect.parameter(text, self.names[name])
             return text + self._leaf(name)
