@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from conformance.corpus.apis import refused
 from conformance.corpus.arrays import Input, Sequence
+from conformance.corpus.difference import Difference
 from conformance.corpus.expand import OPTION, ExpandedCase, expand, input_of
 from conformance.corpus.model import matches
 from conformance.corpus.pairs import is_function, plan
-from conformance.corpus.schema import Case, Composite, Difference, Operation, Pair, Side, Step
+from conformance.corpus.schema import Case, Composite, Operation, Pair, Side, Step
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CaseError
 from conformance.reference import registry

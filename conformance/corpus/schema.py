@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from conformance.corpus.arrays import Input, Sequence
+from conformance.corpus.difference import Box, Difference, Reason, SharedDifference
 from conformance.corpus.model import Api, CaseId, Model, Name, Prose, Scalar, Text, matches
 from conformance.corpus.published import Document, Expect, Source
-from conformance.taxonomy import Dtype, Framework, Kind
+from conformance.taxonomy import Dtype, Framework
 
 Form = Literal["function", "method", "property", "module", "optimizer", "schedule", "random"]
 
@@ -82,69 +83,6 @@ def apis(side: Side | None) -> list[str]:
 
 
 Convert = Literal["one_minus", "negate", "pair", "list", "tensor", "insert_axis_2"]
-Target = Annotated[
-    str, StringConstraints(pattern=r"^(numpy|torch|mindspore)(@[\w.+]+)?(:\w+){0,2}$")
-]
-
-
-class Difference(Model):
-    """What differs for good.  Documentation that the named cases must show."""
-
-    kind: Kind
-    cases: list[str] = Field(
-        default_factory=list, description="Case ids, or expanded ids with * as wildcard."
-    )
-    parameters: list[str] = Field(
-        default_factory=list, description="For signature kinds: the parameters that differ."
-    )
-    targets: list[Target] = Field(
-        default_factory=lambda: ["mindspore"],
-        description="Targets it holds for; 'mindspore' covers its devices and modes.",
-    )
-    where: list[str] = Field(
-        default_factory=list,
-        description="Only here: output, output 1, gradient of weight, state bias; * as wildcard.",
-    )
-    at_most: float | None = Field(
-        None, gt=0, description="Greatest error in roundoffs it excuses; a greater one is new."
-    )
-    sometimes: bool = Field(
-        False,
-        description="It rests on memory that was never written, so a run may not show it.",
-    )
-    since: str | None = Field(
-        None, min_length=1, max_length=60, description="Release that first shows it, as published."
-    )
-    note: Text
-    instead: Text | None = Field(None, description="What a porter should write instead.")
-    replacement: str | None = Field(
-        None,
-        description="Id of the pair of this file to write instead.  It must not show the "
-        "difference on the cases that do.",
-    )
-
-
-class SharedDifference(Difference):
-    """A difference of several pairs of an operation, written once."""
-
-    pairs: list[str] = Field(
-        default_factory=lambda: ["*"], min_length=1, description="Pair ids, * as wildcard."
-    )
-
-
-class Reason(Text):
-    """Why a box of the depth table cannot be ticked."""
-
-    pairs: list[str] = Field(default_factory=lambda: ["*"], min_length=1)
-
-
-Box = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(published-value|value|gradient|dtypes|special-values|exceptions|modes"
-        r"|parameter [A-Za-z]\w*)$"
-    ),
-]
 
 
 class Pair(Model):

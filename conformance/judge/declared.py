@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from conformance.corpus.difference import Difference, SharedDifference
 from conformance.corpus.model import matches
-from conformance.corpus.schema import Difference, Operation, SharedDifference
+from conformance.corpus.schema import Operation
 from conformance.judge.item import Item
 from conformance.judge.verdict import Finding, Status, Verdict
 from conformance.run.outcome import Outcome, Unavailable

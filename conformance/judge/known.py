@@ -12,9 +12,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from conformance.corpus import yamlmarks
+from conformance.corpus.difference import Target
 from conformance.corpus.loader import Corpus, case_files, read, schema_problems
 from conformance.corpus.model import Model, Prose, matches
-from conformance.corpus.schema import Target
 from conformance.errors import CorpusError
 from conformance.judge.declared import Seen, declared
 from conformance.judge.item import Item

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import chain
 
-from conformance.corpus.schema import Difference, Operation, Pair, apis
+from conformance.corpus.difference import Difference
+from conformance.corpus.schema import Operation, Pair, apis
 from conformance.judge.introspected import Argument
 from conformance.judge.signature import MISSING, OTHER, ParameterRow, call_form_differs
 from conformance.taxonomy import FRAMEWORKS, SIGNATURE_KINDS, Framework, Kind

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.corpus.difference import Difference
 from conformance.corpus.published import Document
-from conformance.corpus.schema import Case, Difference, Operation
+from conformance.corpus.schema import Case, Operation
 from conformance.judge.declared import shows
 from conformance.judge.verdict import Status
 from conformance.report import shown, views

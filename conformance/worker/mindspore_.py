@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from conformance.worker import wire
-from conformance.worker.base import Adapter, Message, TargetUnavailable, cotangents, leaves, rebuild
+from conformance.worker.base import Message, TargetUnavailable
+from conformance.worker.values import cotangents, leaves, rebuild
 
 os.environ.setdefault("GLOG_v", "3")
 try:
@@ -20,6 +21,7 @@ try:
     from mindspore.ops.composite.base import _Grad
 
     from conformance.worker.mindspore_cell import remember_sources, wrap
+    from conformance.worker.mindspore_training import Training
 except ImportError as error:
     raise TargetUnavailable(f"MindSpore cannot be imported: {error}") from None
 
@@ -29,7 +31,7 @@ RECYCLE_AFTER = 50
 DEVICES = {"cpu": "CPU", "gpu": "GPU", "ascend": "Ascend"}
 
 
-class MindSporeAdapter(Adapter):
+class MindSporeAdapter(Training):
     """MindSpore on ``cpu``, ``gpu`` or ``ascend``; mode ``pynative`` or ``graph``.
 
     Graph mode is ``mindspore.jit`` of a cell that makes the call: the call itself is compiled.
@@ -283,54 +285,9 @@ class MindSporeAdapter(Adapter):
         inexact = isinstance(out, ms.Tensor) and (out.is_floating_point() or out.is_complex())
         return tuple(out.shape) if inexact else None
 
-    def run_optimizer(self, message: Message) -> Message:
-        """Call the optimizer with one gradient for each row of `grads`."""
-        step = message["steps"][0]
-        values = self.inputs(message)
-        parameter = ms.Parameter(values["params"].copy(), name="parameter")
-        self.stage = "construct"
-        optimizer = self.resolve(step["api"])([parameter], **self.constructor(step, values))
-        if self.graph:
-            optimizer.construct = ms.jit(optimizer.construct)
-        self.stage = "call"
-        trajectory: list[Message] = []
-        dtype = message["values"]["grads"][wire.ARRAY][0]
-        for gradient in wire.unpack(message["values"]["grads"]):
-            optimizer((self.tensor(wire.pack(dtype, gradient)),))
-            trajectory.append(self.output(parameter))
-        return {"outcome": "returned", "output": _stacked(trajectory)}
-
-    def run_schedule(self, message: Message) -> Message:
-        """Read ``param_groups[0]["lr"]`` of an experimental SGD before each step.
-
-        A function, such as ``nn.piecewise_constant_lr``, returns the list of all rates itself.
-        """
-        step = message["steps"][0]
-        values = self.inputs(message)
-        schedules = self.resolve(step["api"])
-        if not isinstance(schedules, type):
-            listed = schedules(**self.constructor(step, values))
-            return {"outcome": "returned", "output": wire.pack("float64", np.asarray(listed))}
-        sgd = self.resolve("mindspore.experimental.optim.SGD")
-        optimizer = sgd([ms.Parameter(ms.ops.zeros(1), name="parameter")], lr=values["base_lr"])
-        self.stage = "construct"
-        schedule = schedules(optimizer, **self.constructor(step, values))
-        self.stage = "call"
-        rates: list[Message] = []
-        for _ in range(values["steps"]):
-            rates.append(self.output(optimizer.param_groups[0]["lr"]))
-            schedule.step()
-        return {"outcome": "returned", "output": _stacked(rates)}
-
 
 def _kind(leaf: Any) -> Any:
     return (leaf.dtype, tuple(leaf.shape)) if isinstance(leaf, ms.Tensor) else type(leaf)
-
-
-def _stacked(arrays: list[Message]) -> Message:
-    """Return arrays of one dtype and shape, in wire form, as the rows of one."""
-    dtype = arrays[0][wire.ARRAY][0]
-    return wire.pack(dtype, np.stack([wire.unpack(array) for array in arrays]))
 
 
 def _swapped(name: str, array: np.ndarray[Any, Any]) -> tuple[str, tuple[int, ...], bytes]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from conformance.worker import wire
-from conformance.worker.base import Adapter, Message, TargetUnavailable, cotangents, leaves
+from conformance.worker.base import Adapter, Message, TargetUnavailable
+from conformance.worker.values import cotangents, leaves
 
 try:
     import torch

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from conformance.worker import wire
-from conformance.worker.base import Adapter, Message, leaves
+from conformance.worker.base import Adapter, Message
+from conformance.worker.values import leaves
 
 UNLUCKY = 13.0
 

@@ -15,15 +15,8 @@ import numpy as np
 import pytest
 
 from conformance.worker import wire
-from conformance.worker.base import (
-    MAX_TEXT,
-    Adapter,
-    Message,
-    leaves,
-    named_fields,
-    rebuild,
-    same,
-)
+from conformance.worker.base import MAX_TEXT, Adapter, Message
+from conformance.worker.values import leaves, named_fields, rebuild, same
 from tests.worker.calls import arr, equal, message, read, step
 
 Pair = namedtuple("Pair", ["values", "count"])
