@@ -1,4 +1,4 @@
-"""Convolutions over one axis, and transposed convolutions over one, two and three."""
+"""Convolutions over one axis and two, and transposed convolutions over one, two and three."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from conformance.reference.nn import _padded
 from conformance.reference.registry import reference
 
 Array = np.ndarray[Any, Any]
 Extent = int | Sequence[int]
+
+_PAD_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 @reference(dtype="=input")
@@ -59,6 +60,52 @@ def conv1d(
     if bias is not None:
         y = y + bias[:, None]
     return np.asarray(y[0] if input.ndim == 2 else y)
+
+
+@reference(dtype="=input")
+def conv2d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    *,
+    stride: Extent = 1,
+    padding: Extent | str = 0,
+    dilation: Extent = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+) -> Array:
+    """Cross-correlation of (N, C, H, W) or (C, H, W) with kernels (O, C / groups, kH, kW).
+
+    ``y[n, o, h, w] = b[o] + Σ_{c,i,j} k[o, c, i, j] x[n, g C/G + c, s h + d i - p, s w + d j - p]``
+    where g is the group of output channel o.  Padding ``same`` adds ``d (k - 1)`` in all, the odd
+    one at the end.  Raises ValueError for shapes that do not fit each other.
+    Source: PyTorch documentation of torch.nn.Conv2d and torch.nn.functional.conv2d.
+    """
+    if input.ndim not in (3, 4):
+        raise ValueError(f"input must have 3 or 4 dimensions, not {input.ndim}")
+    x = input[None] if input.ndim == 3 else input
+    (out_channels, per_group, *kernel), channels = weight.shape, x.shape[1]
+    if groups < 1 or channels != per_group * groups or out_channels % groups:
+        raise ValueError(f"weight {weight.shape} in {groups} groups takes no {channels} channels")
+    steps, holes = _each(stride, 2), _each(dilation, 2)
+    x = _padded(x, padding, kernel, holes, padding_mode)
+    spans = [d * (k - 1) + 1 for d, k in zip(holes, kernel, strict=True)]
+    height, width = (
+        (n - span) // step + 1 for n, span, step in zip(x.shape[2:], spans, steps, strict=True)
+    )
+    if height < 1 or width < 1:
+        raise ValueError(f"the kernel spans {spans}, the padded input only {x.shape[2:]}")
+    x = x.reshape(len(x), groups, 1, per_group, *x.shape[2:])
+    kernels = weight.reshape(groups, out_channels // groups, per_group, *kernel)
+    y = np.zeros((len(x), groups, out_channels // groups, height, width), x.dtype)
+    for i, j in np.ndindex(*kernel):
+        rows = slice(i * holes[0], i * holes[0] + (height - 1) * steps[0] + 1, steps[0])
+        columns = slice(j * holes[1], j * holes[1] + (width - 1) * steps[1] + 1, steps[1])
+        y = y + np.sum(x[..., rows, columns] * kernels[..., i, j, None, None], axis=3)
+    y = y.reshape(len(x), out_channels, height, width)
+    if bias is not None:
+        y = y + bias[:, None, None]
+    return np.asarray(y[0] if input.ndim == 3 else y)
 
 
 @reference(dtype="=input")
@@ -123,6 +170,26 @@ def conv_transpose3d(
     """
     steps = _Steps(3, stride, padding, dilation, output_padding, output_size)
     return _transposed(input, weight, bias, groups, steps)
+
+
+def _padded(
+    x: Array,
+    padding: Extent | str,
+    kernel: Sequence[int],
+    holes: Sequence[int],
+    mode: str,
+) -> Array:
+    if isinstance(padding, str):
+        if padding not in ("same", "valid"):
+            raise ValueError(f"padding is {padding!r}, but must be a number, a pair, same or valid")
+        keep = int(padding == "same")
+        totals = [keep * d * (k - 1) for d, k in zip(holes, kernel, strict=True)]
+        sides = [(total // 2, total - total // 2) for total in totals]
+    else:
+        sides = [(p, p) for p in _each(padding, 2)]
+    if mode not in _PAD_MODES:
+        raise ValueError(f"padding_mode {mode!r} is none of {', '.join(_PAD_MODES)}")
+    return np.pad(x, [(0, 0), (0, 0), *sides], mode=_PAD_MODES[mode])  # type: ignore[call-overload, no-any-return]
 
 
 class _Steps:

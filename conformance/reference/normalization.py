@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,71 @@ def batch_norm(
         return Result(output)
     batch = (moments[0].ravel(), _unbiased(moments[1], input.size // channels).ravel())
     return Result(output, mutated=_moved((running_mean, running_var), batch, momentum))
+
+
+@reference(dtype="=input")
+def batch_norm2d(
+    input: Array,
+    *,
+    num_features: int,
+    eps: float = 1e-5,
+    momentum: float | None = 0.1,
+    track_running_stats: bool = True,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    training: bool = False,
+) -> Result:
+    """Normalisation of each channel of (N, C, H, W) over N, H and W.
+
+    ``γ (x - μ) / sqrt(σ² + ε) + β``.  In training μ and σ² (divided by n) are those of the batch,
+    and the running statistics r become ``(1 - m) r + m b``, b being μ and the unbiased variance
+    (divided by n - 1); `momentum` None averages over all batches, of which this is the first.
+    An empty batch has no statistics and leaves r as it is.
+    Raises ValueError for another rank or number of channels, and for n = 1 in training.
+    Source: PyTorch documentation of torch.nn.BatchNorm2d; Ioffe and Szegedy 2015, algorithm 1.
+    """
+    if input.ndim != 4 or input.shape[1] != num_features:
+        raise ValueError(f"input {input.shape} must be (N, {num_features}, H, W)")
+    tracked = _tracked(track_running_stats, num_features, input, running_mean, running_var)
+    if not training and tracked:
+        running = (_by_channel(tracked[0], input), _by_channel(tracked[1], input))
+        return Result(_affine(_normalised(input, running, eps), weight, bias))
+    count = input.size // num_features
+    if training and count == 1:
+        raise ValueError("training needs more than one value for each channel")
+    if not input.size:
+        return Result(input.copy())
+    moments = _moments(input, (0, 2, 3))
+    output = _affine(_normalised(input, moments, eps), weight, bias)
+    if tracked is None:
+        return Result(output)
+    batch = (moments[0].ravel(), _unbiased(moments[1], count).ravel())
+    return Result(output, state=_moved(tracked, batch, 1.0 if momentum is None else momentum))
+
+
+@reference(dtype="=input")
+def layer_norm(
+    input: Array,
+    *,
+    normalized_shape: int | Sequence[int],
+    eps: float = 1e-5,
+    weight: Array | None = None,
+    bias: Array | None = None,
+) -> Array:
+    """Normalisation over the last axes, whose extents are `normalized_shape`.
+
+    ``γ (x - μ) / sqrt(σ² + ε) + β``, σ² divided by the number of elements; γ and β are of
+    `normalized_shape`.  Raises ValueError when the input does not end in that shape.
+    Source: PyTorch documentation of torch.nn.LayerNorm; Ba, Kiros and Hinton 2016, equation 3.
+    """
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or input.shape[-len(shape) :] != shape:
+        raise ValueError(f"input {input.shape} must end in {shape}")
+    y = _normalised(input, _moments(input, tuple(range(-len(shape), 0))), eps)
+    y = y if weight is None else y * weight
+    return np.asarray(y if bias is None else y + bias)
 
 
 def _instance_norm(

@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from conformance.reference import nn, recurrent
+from conformance.reference import convolution, embedding, normalization, recurrent
 from conformance.reference.registry import Result
 
 Array = np.ndarray[Any, Any]
@@ -56,14 +56,14 @@ def test_conv2d_is_the_sum_over_the_window(
     stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int], groups: int
 ) -> None:
     x, k = normal(2, 4, 7, 6), normal(8, 4 // groups, 3, 2)
-    got = nn.conv2d(x, k, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    got = convolution.conv2d(x, k, stride=stride, padding=padding, dilation=dilation, groups=groups)
     should = convolved(x, k, stride, padding, dilation, groups)
     np.testing.assert_allclose(got, should, rtol=1e-13, atol=1e-13)
 
 
 def test_conv2d_adds_the_bias_of_each_output_channel() -> None:
     x, k, b = normal(2, 3, 4, 4), normal(5, 3, 2, 2), normal(5)
-    difference = nn.conv2d(x, k, b) - nn.conv2d(x, k)
+    difference = convolution.conv2d(x, k, b) - convolution.conv2d(x, k)
     np.testing.assert_allclose(
         difference, np.broadcast_to(b[:, None, None], (2, 5, 3, 3)), atol=1e-14
     )
@@ -71,7 +71,7 @@ def test_conv2d_adds_the_bias_of_each_output_channel() -> None:
 
 def test_conv2d_takes_one_image_without_a_batch() -> None:
     x, k = normal(3, 5, 4), normal(2, 3, 2, 2)
-    np.testing.assert_array_equal(nn.conv2d(x, k), nn.conv2d(x[None], k)[0])
+    np.testing.assert_array_equal(convolution.conv2d(x, k), convolution.conv2d(x[None], k)[0])
 
 
 @pytest.mark.parametrize(("kernel", "dilation"), [((3, 3), 1), ((2, 4), 1), ((3, 5), 2)])
@@ -82,7 +82,7 @@ def test_conv2d_same_keeps_the_size_and_puts_the_odd_zero_last(
     k = np.zeros((1, 1, *kernel))
     before = [dilation * (n - 1) // 2 for n in kernel]
     k[0, 0, before[0] // dilation, before[1] // dilation] = 1
-    np.testing.assert_array_equal(nn.conv2d(x, k, padding="same", dilation=dilation), x)
+    np.testing.assert_array_equal(convolution.conv2d(x, k, padding="same", dilation=dilation), x)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_conv2d_same_keeps_the_size_and_puts_the_odd_zero_last(
 )
 def test_conv2d_pads_as_it_is_told(mode: str, first: float, last: float) -> None:
     x = np.array([[[[1.0, 2.0, 3.0, 4.0]] * 2]])
-    got = nn.conv2d(x, np.ones((1, 1, 1, 1)), padding=(0, 1), padding_mode=mode)
+    got = convolution.conv2d(x, np.ones((1, 1, 1, 1)), padding=(0, 1), padding_mode=mode)
     np.testing.assert_array_equal(got[0, 0, 0], [first, 1, 2, 3, 4, last])
 
 
@@ -108,13 +108,15 @@ def test_conv2d_pads_as_it_is_told(mode: str, first: float, last: float) -> None
 )
 def test_conv2d_refuses(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must|takes|spans|none of"):
-        nn.conv2d(**{"input": np.ones((1, 2, 4, 4)), "weight": np.ones((3, 2, 2, 2)), **wrong})
+        convolution.conv2d(
+            **{"input": np.ones((1, 2, 4, 4)), "weight": np.ones((3, 2, 2, 2)), **wrong}
+        )
 
 
 def test_batch_norm2d_trains_on_the_statistics_of_each_channel() -> None:
     x, weight, bias = normal(3, 2, 2, 4), np.array([2.0, -3.0]), np.array([0.5, 1.0])
     old_mean, old_variance = np.array([5.0, 6.0]), np.array([7.0, 8.0])
-    result = nn.batch_norm2d(
+    result = normalization.batch_norm2d(
         x, num_features=2, momentum=0.25, eps=0.125, weight=weight, bias=bias,
         running_mean=old_mean, running_var=old_variance, training=True,
     )  # fmt: skip
@@ -131,7 +133,9 @@ def test_batch_norm2d_trains_on_the_statistics_of_each_channel() -> None:
 
 def test_batch_norm2d_evaluates_with_running_statistics_and_leaves_them() -> None:
     x, mean, variance = normal(2, 3, 2, 2), normal(3), np.array([0.5, 1.0, 2.0])
-    result = nn.batch_norm2d(x, num_features=3, eps=0.0, running_mean=mean, running_var=variance)
+    result = normalization.batch_norm2d(
+        x, num_features=3, eps=0.0, running_mean=mean, running_var=variance
+    )
     assert result.state == {}
     back = result.output * np.sqrt(variance)[:, None, None] + mean[:, None, None]
     np.testing.assert_allclose(back, x, rtol=1e-12, atol=1e-12)
@@ -139,7 +143,7 @@ def test_batch_norm2d_evaluates_with_running_statistics_and_leaves_them() -> Non
 
 def test_batch_norm2d_without_tracking_uses_the_batch_in_eval_mode_too() -> None:
     x = normal(4, 2, 3, 3)
-    result = nn.batch_norm2d(x, num_features=2, eps=0.0, track_running_stats=False)
+    result = normalization.batch_norm2d(x, num_features=2, eps=0.0, track_running_stats=False)
     np.testing.assert_allclose(result.output.mean((0, 2, 3)), 0, atol=1e-14)
     np.testing.assert_allclose(result.output.var((0, 2, 3)), 1, rtol=1e-13)
     assert result.state == {}
@@ -147,14 +151,14 @@ def test_batch_norm2d_without_tracking_uses_the_batch_in_eval_mode_too() -> None
 
 def test_batch_norm2d_without_momentum_takes_the_first_batch_alone() -> None:
     x = normal(4, 2, 3, 3)
-    result = nn.batch_norm2d(x, num_features=2, momentum=None, training=True)
+    result = normalization.batch_norm2d(x, num_features=2, momentum=None, training=True)
     np.testing.assert_allclose(result.state["running_mean"], x.mean((0, 2, 3)), rtol=1e-12)
     np.testing.assert_allclose(result.state["running_var"], x.var((0, 2, 3), ddof=1), rtol=1e-12)
 
 
 def test_batch_norm2d_takes_no_statistics_from_an_empty_batch() -> None:
     mean, variance = np.array([5.0, 6.0]), np.array([7.0, 8.0])
-    result = nn.batch_norm2d(
+    result = normalization.batch_norm2d(
         np.zeros((0, 2, 3, 4)), num_features=2, running_mean=mean, running_var=variance,
         training=True,
     )  # fmt: skip
@@ -165,12 +169,12 @@ def test_batch_norm2d_takes_no_statistics_from_an_empty_batch() -> None:
 @pytest.mark.parametrize("shape", [(2, 3, 2, 2), (2, 2, 2), (1, 2, 1, 1)])
 def test_batch_norm2d_refuses(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"must be|more than one"):
-        nn.batch_norm2d(np.ones(shape), num_features=2, training=True)
+        normalization.batch_norm2d(np.ones(shape), num_features=2, training=True)
 
 
 def test_layer_norm_agrees_with_mpmath() -> None:
     x, weight, bias = normal(2, 5) + 100, normal(5), normal(5)
-    got = nn.layer_norm(x, normalized_shape=5, eps=1e-5, weight=weight, bias=bias)
+    got = normalization.layer_norm(x, normalized_shape=5, eps=1e-5, weight=weight, bias=bias)
     with mpmath.workdps(40):
         for row, result in zip(x, got, strict=True):
             values = [mpmath.mpf(v) for v in row]
@@ -188,8 +192,8 @@ def test_layer_norm_agrees_with_mpmath() -> None:
 
 def test_layer_norm_over_two_axes_is_that_over_the_flattened_ones() -> None:
     x, weight, bias = normal(4, 2, 3), normal(2, 3), normal(2, 3)
-    got = nn.layer_norm(x, normalized_shape=[2, 3], weight=weight, bias=bias)
-    flat = nn.layer_norm(
+    got = normalization.layer_norm(x, normalized_shape=[2, 3], weight=weight, bias=bias)
+    flat = normalization.layer_norm(
         x.reshape(4, 6), normalized_shape=6, weight=weight.ravel(), bias=bias.ravel()
     )
     np.testing.assert_allclose(got.reshape(4, 6), flat, rtol=1e-13)
@@ -198,12 +202,12 @@ def test_layer_norm_over_two_axes_is_that_over_the_flattened_ones() -> None:
 @pytest.mark.parametrize("shape", [4, [3], [2, 2, 3], []])
 def test_layer_norm_refuses(shape: int | list[int]) -> None:
     with pytest.raises(ValueError, match="must end in"):
-        nn.layer_norm(np.ones((2, 5)), normalized_shape=shape)
+        normalization.layer_norm(np.ones((2, 5)), normalized_shape=shape)
 
 
 def test_embedding_is_the_product_with_one_hot_rows() -> None:
     table, indices = normal(6, 3), RANDOM.randint(0, 6, size=(2, 5))
-    np.testing.assert_array_equal(nn.embedding(indices, table), np.eye(6)[indices] @ table)
+    np.testing.assert_array_equal(embedding.embedding(indices, table), np.eye(6)[indices] @ table)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +223,7 @@ def test_embedding_gradient_is_the_transposed_product(
         should /= np.array([1, 1, 3, 1, 1, 2])[:, None]
     if padding is not None:
         should[2] = 0
-    got = nn._embedding_gradient(
+    got = embedding._embedding_gradient(
         indices, table, padding_idx=padding, scale_grad_by_freq=by_frequency, cotangents=[cotangent]
     )
     np.testing.assert_allclose(got["weight"], should, rtol=1e-13)
@@ -228,7 +232,7 @@ def test_embedding_gradient_is_the_transposed_product(
 @pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
 def test_embedding_max_norm_shortens_the_used_rows_only(p: float) -> None:
     table = np.array([[3.0, -4.0], [0.1, 0.2], [6.0, 8.0]])
-    result = nn.embedding(np.array([0, 1]), table, max_norm=1.0, norm_type=p)
+    result = embedding.embedding(np.array([0, 1]), table, max_norm=1.0, norm_type=p)
     assert isinstance(result, Result)
     scaled = result.state["weight"]
     assert np.linalg.norm(scaled[0], p) == pytest.approx(1, rel=1e-6)
@@ -241,15 +245,15 @@ def test_functional_embedding_changes_the_weight_it_is_given() -> None:
     table = np.linspace(-1, 2, 12).reshape(4, 3)
     indices = np.array([[2, 0], [2, 3]])
     np.testing.assert_array_equal(
-        nn.functional_embedding(indices, table, 1), nn.embedding(indices, table)
+        embedding.functional_embedding(indices, table, 1), embedding.embedding(indices, table)
     )
-    result = nn.functional_embedding(indices, table, max_norm=0.1)
+    result = embedding.functional_embedding(indices, table, max_norm=0.1)
     after = result.mutated["weight"]
     np.testing.assert_allclose(np.linalg.norm(after[[0, 2, 3]], axis=1), 0.1, rtol=1e-5)
     np.testing.assert_array_equal(after[1], table[1])
     np.testing.assert_array_equal(result.output, after[indices])
     with pytest.raises(ValueError, match="two"):
-        nn.functional_embedding(indices, np.ones(4))
+        embedding.functional_embedding(indices, np.ones(4))
 
 
 @pytest.mark.parametrize(
@@ -265,7 +269,7 @@ def test_embedding_refuses(
     indices: list[float], padding: int | None, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        nn.embedding(np.array(indices), np.ones((3, 2)), padding_idx=padding)
+        embedding.embedding(np.array(indices), np.ones((3, 2)), padding_idx=padding)
 
 
 def weights(features: int, hidden: int, name: str) -> dict[str, Array]:
@@ -366,12 +370,12 @@ def test_every_layer_computes_in_the_dtype_it_is_given(dtype: type[np.floating[A
 
     w = {name: value.astype(dtype) for name, value in weights(2, 2, "l0").items()}
     lstm, (h, c) = recurrent.lstm(of(2, 1, 2), hidden_size=2, **w)
-    trained = nn.batch_norm2d(of(2, 2, 2, 2), num_features=2, training=True)
+    trained = normalization.batch_norm2d(of(2, 2, 2, 2), num_features=2, training=True)
     got = [
-        nn.conv2d(of(1, 2, 3, 3), of(2, 2, 2, 2), of(2)),
-        nn.layer_norm(of(2, 3), normalized_shape=3, weight=of(3), bias=of(3)),
-        output(nn.embedding(np.array([0]), of(2, 2))),
-        output(nn.embedding(np.array([0]), of(2, 2), max_norm=0.1)),
+        convolution.conv2d(of(1, 2, 3, 3), of(2, 2, 2, 2), of(2)),
+        normalization.layer_norm(of(2, 3), normalized_shape=3, weight=of(3), bias=of(3)),
+        output(embedding.embedding(np.array([0]), of(2, 2))),
+        output(embedding.embedding(np.array([0]), of(2, 2), max_norm=0.1)),
         trained.output, *trained.state.values(), lstm, h, c,
     ]  # fmt: skip
     assert [a.dtype for a in got] == [np.dtype(dtype)] * len(got)

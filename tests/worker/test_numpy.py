@@ -67,7 +67,7 @@ def test_module_state_is_returned_also_where_unchanged() -> None:
         "running_mean": arr([0.0]), "running_var": arr([1.0]),
     }  # fmt: skip
     reply = run(
-        "nn.batch_norm2d",
+        "normalization.batch_norm2d",
         tuple(state),
         input=x,
         num_features=1,
