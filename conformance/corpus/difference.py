@@ -26,6 +26,7 @@ class Difference(Model):
     )
     targets: list[Target] = Field(
         default_factory=lambda: ["mindspore"],
+        min_length=1,
         description="Targets it holds for; 'mindspore' covers its devices and modes.",
     )
     where: list[str] = Field(

@@ -295,6 +295,9 @@ def _expanded(operation: Operation, folder: Path) -> Broken:
         except (CaseError, ValueError, TypeError) as error:
             yield (*at, "inputs"), str(error)
             continue
+        for name, spec in case.specs.items():
+            if spec.layout == "transposed" and min((0, 0, *case.arrays[name].shape)[-2:]) < 2:
+                yield (*at, "inputs"), f"{name!r} has no two axes to swap, so it is contiguous"
         for pair, framework in itertools.product(case.pairs(), FRAMEWORKS):
             try:
                 plan(case, pair, framework)

@@ -17,7 +17,7 @@ from conformance.coverage.published import PublishedPair
 from conformance.judge import signature
 from conformance.judge.judge import Judged
 from conformance.judge.run import Verdicts
-from conformance.run.outcome import Raised, Unavailable, Unsupported
+from conformance.run.outcome import Raised, Returned, Unavailable, Unsupported
 from conformance.run.target import framework_of, place
 from conformance.taxonomy import Kind
 
@@ -185,7 +185,7 @@ def _depths(
                 place(one.item.target)[1]
                 for one in by_pair.get((operation.operation, pair.id), ())
                 if framework_of(one.item.target) == "mindspore"
-                and not isinstance(one.outcome, Unavailable)
+                and isinstance(one.outcome, Returned)
             }
             found = depth.boxes(operation, pair, through, {"pynative", "graph"} <= modes)
             yield PairDepth(operation.operation, pair.id, found)

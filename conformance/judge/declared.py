@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -88,9 +89,17 @@ def _unshown(where: str, difference: Difference, items: Sequence[Seen]) -> Itera
             continue
         if not any(shows(one, difference) for one in covered):
             yield (
-                f"{where}: declared difference {difference.kind.value} on "
-                f"{pattern!r} is shown by no case; remove it or name the cases that show it"
+                f"{where}: declared difference {difference.kind.value} on {pattern!r} is shown by "
+                f"no case{_part(covered)}; remove it or name the cases that show it"
             )
+
+
+def _part(covered: Sequence[Seen]) -> str:
+    """Say so where some target ran fewer of the `covered` cases than another."""
+    ran = Counter(one.item.target for one in covered)
+    if len(set(ran.values())) < 2:
+        return ""
+    return " (graph mode compiled a part; if only it differs, name it in targets)"
 
 
 def _unshown_pairs(

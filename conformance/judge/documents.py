@@ -73,7 +73,7 @@ def _claims(
         yield _signature(document, signature, messages)
     rows = _rows(operation, document, messages) if document.rows else []
     for row in document.rows:
-        yield _row(document, row, rows)
+        yield _row(document, row, rows, _undescribed(operation, document, messages))
     for heading in document.headings:
         yield _heading(document, heading, messages)
 
@@ -111,12 +111,22 @@ def _heading(document: Document, claim: HeadingClaim, messages: Messages) -> Doc
     return DocumentClaim(document.id, what, printed, installed, holds, claim.refuted, problem)
 
 
-def _row(document: Document, claim: RowClaim, rows: list[ParameterRow]) -> DocumentClaim:
+def _undescribed(operation: Operation, document: Document, messages: Messages) -> bool:
+    """Tell whether a side of the document's pair was described by nobody: it did not run."""
+    sides = (s for p in operation.pairs if p.id == document.pair for s in (p.torch, p.mindspore))
+    return any(isinstance(side, str) and side not in messages for side in sides)
+
+
+def _row(
+    document: Document, claim: RowClaim, rows: list[ParameterRow], undescribed: bool
+) -> DocumentClaim:
     published = _said(claim.torch, claim.mindspore, claim.says)
     what = f"row {claim.torch or '-'} | {claim.mindspore or '-'}"
     found = _find(claim, rows)
     holds: bool | None = False
-    if found is None:
+    if undescribed:
+        holds, installed = None, NOT_INTROSPECTABLE
+    elif found is None:
         installed = "no such parameter"
     elif found.unknown:
         holds, installed = None, found.note

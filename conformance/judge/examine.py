@@ -83,6 +83,9 @@ def _value(
 
 
 def _against_peer(item: Item, outcome: Outcome, peer: Outcome | None) -> Examined:
+    if all(isinstance(o, Raised) and not isinstance(o, Unsupported) for o in (outcome, peer)):
+        # Two calls that fail agree on nothing, whatever the exceptions.
+        return _found(Kind.EXCEPTION, f"{_behaviour(outcome)}, but should return")
     if item.framework != "mindspore" or not isinstance(peer, Returned | Raised):
         return Examined(why=NO_ORACLE)
     if isinstance(outcome, Unsupported):

@@ -131,9 +131,8 @@ def stale(
 ) -> list[str]:
     """Return a line for each entry that has expired, matches nothing, or is no longer shown.
 
-    The last two are judged only where an available target that the entry speaks of took part;
-    whether it matches nothing, only in a `complete` run.  Graph mode may have compiled a part only:
-    an entry that names more than it compiled is judged where another target ran it all.
+    The last two are judged only in a `complete` run, where an available target that the entry
+    speaks of took part, and all of them ran all that it names: graph mode may have compiled a part.
     """
     items = list(seen)
     lines = []
@@ -145,12 +144,15 @@ def stale(
             one for one in items if entry.applies(one.item.target, versions.get(one.item.target))
         ]
         spoken = {(i.case.id, i.pair.id) for i in (one.item for one in items) if entry.names(i)}
-        if not spoken and here and complete:
+        if not (here and complete):
+            continue
+        if not spoken:
             lines.append(f"{entry}: matches no case that runs")
             continue
         named = [one for one in here if entry.names(one.item)]
-        on_each = Counter(one.item.target for one in named)
-        whole = any(count == len(spoken) for count in on_each.values())
+        on_each = Counter({one.item.target: 0 for one in here})
+        on_each.update(one.item.target for one in named)
+        whole = all(count == len(spoken) for count in on_each.values())
         if whole and not any(_may_differ(entry, one) for one in named):
             lines.append(f"{entry}: no longer differs; remove the entry")
     return lines

@@ -3,11 +3,11 @@
 Graph mode shares its kernels with PyNative mode; what it adds is the compiler, which reads an
 API's source, infers types and shapes, folds constants and expands gradients.  A compilation costs
 about fifty calls in PyNative mode.  So of each operation graph mode compiles the cases that bring
-something the compiler has not met: a dtype, rank, layout, empty or non-finite tensor, the value of
-a parameter, a set of arguments, a mode of training, an exception, each at least once in the
-operation; and each API at least once plainly, with gradients, and raising (each-choice coverage:
-Grindal, Offutt and Andler, "Combination testing strategies", 2005).  Always compiled is what the
-case file says of graph mode alone.
+something the compiler has not met: a dtype, dtypes together, a rank, layout, empty or non-finite
+tensor, the value of a parameter, a set of arguments, a mode of training, an exception, each at
+least once in the operation; and each API at least once plainly, with gradients, and raising
+(each-choice coverage: Grindal, Offutt and Andler, "Combination testing strategies", 2005).
+Always compiled is what the case file says of graph mode alone.
 """
 
 from __future__ import annotations
@@ -60,13 +60,15 @@ def features(case: ExpandedCase, message: dict[str, Any]) -> Iterator[Feature]:
     """Yield what a compiler may treat apart in the call that `message` describes."""
     apis = tuple((step["api"], step["form"], tuple(step["fixed"])) for step in message["steps"])
     yield "api", apis, bool(message["gradients"]), bool(case.raises)
+    yield "fixed", tuple(repr(step["fixed"]) for step in message["steps"])
+    yield "dtypes", tuple(v[wire.ARRAY][0] for v in message["values"].values() if _is_array(v))
     yield "arguments", tuple(sorted(message["values"]))
     yield "gradients", tuple(message["gradients"])
     yield "training", message["training"]
     if case.raises:
         yield "raises", case.id
     for name, value in message["values"].items():
-        if isinstance(value, dict) and wire.ARRAY in value:
+        if _is_array(value):
             dtype, shape, _ = value[wire.ARRAY]
             yield "dtype", name, dtype
             yield "rank", name, len(shape)
@@ -75,6 +77,10 @@ def features(case: ExpandedCase, message: dict[str, Any]) -> Iterator[Feature]:
             yield "finite", name, _finite(value)
         else:
             yield "value", name, repr(value)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, dict) and wire.ARRAY in value
 
 
 def _finite(value: dict[str, Any]) -> bool:

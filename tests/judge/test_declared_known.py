@@ -224,6 +224,19 @@ def test_an_entry_is_stale_only_where_all_it_names_ran(compiled: list[str], prob
     assert all("no longer differs" in line for line in found.problems)
 
 
+def test_a_selection_does_not_make_an_entry_stale() -> None:
+    assert judged("", known=[entry(cases="exp/good")], complete=False).problems == []
+
+
+def test_a_stale_declaration_says_where_graph_mode_compiled_a_part() -> None:
+    outcomes = []
+    for case in declaring("kind: value, cases: [bad]"):
+        graph = {"mindspore:cpu:graph": right(case)} if "float32" in case.id else {}
+        outcomes.append((case, {"torch": right(case), "mindspore": right(case), **graph}))
+    (line,) = run(outcomes).problems
+    assert "is shown by no case (graph mode compiled a part; if only it differs, name it" in line
+
+
 ENTRY = """
 - cases: exp/bad*
   target: mindspore

@@ -46,7 +46,7 @@ MESSAGES = {
 }
 
 
-def checked(**document: Any) -> tuple[list[DocumentClaim], list[str]]:
+def checked(messages: Any = None, **document: Any) -> tuple[list[DocumentClaim], list[str]]:
     operation = Operation.model_validate(
         {
             "operation": "op",
@@ -65,7 +65,7 @@ def checked(**document: Any) -> tuple[list[DocumentClaim], list[str]]:
             "cases": [{"id": "a"}],
         }
     )
-    return check(operation, MESSAGES)
+    return check(operation, MESSAGES if messages is None else messages)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,18 @@ def test_row_claims(torch: str | None, mindspore: str | None, says: list[str], h
         row = {"torch": torch, "mindspore": mindspore, "says": says, "refuted": note}
         [claim], found = checked(pair=PAIR, rows=[row])
         assert (claim.holds, len(found)) == (holds, lines)
+
+
+@pytest.mark.parametrize("absent", ["torch.nn.functional.f", "mindspore.ops.f"])
+def test_rows_are_not_held_against_a_framework_that_did_not_run(absent: str) -> None:
+    there = {api: message for api, message in MESSAGES.items() if api != absent}
+    rows = [
+        {"torch": "input", "mindspore": "logits", "says": ["default"]},
+        {"torch": None, "mindspore": "weight_init", "says": ["missing-in-torch"], "refuted": NOTE},
+    ]
+    claims, lines = checked(there, pair=PAIR, rows=rows)
+    assert [claim.holds for claim in claims] == [None, None]
+    assert lines == []
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,20 @@ def test_what_is_new_is_compiled_through_one_api(case: str) -> None:
     ]
 
 
+def test_dtypes_together_and_settings_of_one_framework_are_new() -> None:
+    two = HEAD.replace("  k: {role", "  other: {role: input}\n  k: {role")
+    narrow, wide = ("{value: [1.0, 2.0], dtype: float16}", "{value: [1.0, 2.0], dtype: float32}")
+    mixed = [
+        f"{{id: {name}, parameters: {{k: 1}}, inputs: {{input: {a}, other: {b}}}}}"
+        for name, a, b in (("nn", narrow, narrow), ("ww", wide, wide), ("nw", narrow, wide))
+    ]
+    found = compiled(*mixed, head=two)
+    assert "op/nw torch.abs=mindspore.ops.abs" in found
+    extra = "{id: e, parameters: {k: 1}, extra: {mindspore: {z: %d}}, inputs: {input: [%d.0, 2.0]}}"
+    found = compiled(extra % (1, 1), (extra % (2, 1)).replace("id: e", "id: f"))
+    assert "op/f torch.abs=mindspore.ops.abs" in found
+
+
 def test_each_api_raises_once_and_each_case_that_raises_is_compiled() -> None:
     raising = "parameters: {k: 1}, inputs: {input: [1.0, 2.0]}, expect: {raises: {mindspore: X}}"
     found = compiled(f"{{id: r1, {raising}}}", f"{{id: r2, {raising.replace('2.0', '9.0')}}}")
