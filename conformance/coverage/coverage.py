@@ -181,11 +181,11 @@ def _depths(
             if not pair.published:
                 continue
             through = [case for case in cases if pair in case.pairs()]
-            modes = {
-                place(one.item.target)[1]
-                for one in by_pair.get((operation.operation, pair.id), ())
-                if framework_of(one.item.target) == "mindspore"
-                and isinstance(one.outcome, Returned)
-            }
-            found = depth.boxes(operation, pair, through, {"pynative", "graph"} <= modes)
+            ran: dict[str, set[type]] = {"pynative": set(), "graph": set()}
+            for one in by_pair.get((operation.operation, pair.id), ()):
+                if framework_of(one.item.target) == "mindspore":
+                    ran[place(one.item.target)[1]].add(type(one.outcome))
+            both = all(Returned in kinds for kinds in ran.values())
+            lacking = any(Unsupported in kinds and Returned not in kinds for kinds in ran.values())
+            found = depth.boxes(operation, pair, through, both, lacking)
             yield PairDepth(operation.operation, pair.id, found)

@@ -22,6 +22,7 @@ BOXES = (
 DRAWN = Text(en="A draw has no gradient of its own.", zh="随机抽样结果本身没有梯度。")
 STEPPED = Text(en="Steps are not differentiated through.", zh="不对逐步更新过程求导。")
 PRINTED = Text(en="No page prints an example of it.", zh="没有页面给出其示例输出。")
+NO_KERNEL = Text(en="One of the modes has no kernel here.", zh="其中一种模式在此设备上没有算子。")
 RATES = Text(en="Takes numbers, not tensors.", zh="只接受数值参数，不接受张量。")
 _UNDIFFERENTIATED = {"random": DRAWN, "optimizer": STEPPED, "schedule": STEPPED}
 
@@ -41,11 +42,16 @@ class Box:
 
 
 def boxes(
-    operation: Operation, pair: Pair, cases: Sequence[ExpandedCase], both_modes: bool
+    operation: Operation,
+    pair: Pair,
+    cases: Sequence[ExpandedCase],
+    both_modes: bool,
+    no_kernel: bool = False,
 ) -> list[Box]:
     """Return the boxes of `pair`, through which `cases` run.
 
-    `both_modes` says that MindSpore ran them in PyNative and in graph mode.
+    `both_modes` says that MindSpore returned from some in PyNative and from some in graph mode;
+    `no_kernel` that in one of them it has no kernel for any.
     """
     box = partial(_box, operation, pair)
     form = pair.form("torch")
@@ -65,7 +71,7 @@ def boxes(
         box("dtypes", len(set(map(_dtypes, values))) > 1, RATES if form == "schedule" else None),
         box("special-values", any(map(_special, values)), RATES if form == "schedule" else None),
         box("exceptions", any(c.raises for c in cases)),
-        box("modes", both_modes),
+        box("modes", both_modes, NO_KERNEL if no_kernel else None),
     ]
 
 

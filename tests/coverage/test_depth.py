@@ -23,12 +23,14 @@ parameters:
 """
 
 
-def found(cases: str, pair: str = "", head: str = "", both_modes: bool = True) -> dict[str, Box]:
+def found(
+    cases: str, pair: str = "", head: str = "", both_modes: bool = True, no_kernel: bool = False
+) -> dict[str, Box]:
     text = f"{HEAD}{head}\npairs: [{{torch: torch.cat, mindspore: mindspore.ops.cat{pair}}}]\n"
     (document,) = corpus(text + "cases:\n" + cases).documents.values()
     operation = document.operation
     given = list(expand(operation, document.folder))
-    return {b.name: b for b in boxes(operation, operation.pairs[0], given, both_modes)}
+    return {b.name: b for b in boxes(operation, operation.pairs[0], given, both_modes, no_kernel)}
 
 
 PLAIN = "  - {id: a, parameters: {k: 1}, inputs: {input: [1.0]}}\n"
@@ -41,6 +43,21 @@ def ticked(boxes_: dict[str, Box]) -> set[str]:
 def test_a_plain_case_ticks_value_gradient_and_modes() -> None:
     assert ticked(found(PLAIN)) == {"value", "gradient", "modes"}
     assert "modes" not in ticked(found(PLAIN, both_modes=False))
+
+
+def test_modes_do_not_apply_where_one_has_no_kernel() -> None:
+    assert found(PLAIN, both_modes=False).get("modes") == Box("modes", False, None)
+    without = found(PLAIN, both_modes=False, no_kernel=True)["modes"]
+    assert (without.ticked, without.reason is not None) == (False, True)
+
+
+def test_a_case_that_raises_ticks_no_parameter() -> None:
+    raising = "inputs: {input: [1.0]}, expect: {raises: {torch: X, mindspore: X}}"
+    cases = PLAIN + f"  - {{id: b, parameters: {{k: 1, p: 2}}, {raising}}}\n"
+    assert "parameter p" not in ticked(found(cases))
+    assert "parameter p" in ticked(
+        found(cases.replace(", expect: {raises: {torch: X, mindspore: X}}", ""))
+    )
 
 
 @pytest.mark.parametrize(
