@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -101,8 +104,16 @@ def test_slips_of_the_seeds_are_shown(verdicts: Verdicts) -> None:
     assert any(c.what.startswith("heading mindspore.nn.BCELoss over") for c in refuted)
 
 
+def dead_links(page: Path) -> set[str]:
+    """Return the links within `page` that lead nowhere."""
+    text = page.read_text(encoding="utf-8")
+    ids, links = (re.findall(p, text) for p in (r'id="([^"]+)"', r'href="#([^"]+)"'))
+    return {unquote(unescape(link)) for link in links} - set(map(unescape, ids))
+
+
 def test_pages_are_written_for_every_operation(verdicts: Verdicts, tmp_path: Path) -> None:
     formats.render(verdicts, tmp_path, formats=list(formats.FORMATS))
+    assert not set().union(*map(dead_links, tmp_path.rglob("*.html")))
     for language in ("en", "zh"):
         pages = {p.stem for p in (tmp_path / language).glob("*.html")}
         assert pages == {*verdicts.claims, "index"}

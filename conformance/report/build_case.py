@@ -181,7 +181,8 @@ def difference_view(
         case, point = anchors[name]
         whole = case.id in difference.cases
         label = case.id if whole or not point.label else f"{case.id}[{point.label}]"
-        evidence[label] = views.EvidenceView(label, case.anchor if whole else point.anchor)
+        at = case.anchor if whole or len(case.points) == 1 else point.anchor
+        evidence[label] = views.EvidenceView(label, at)
     return views.DifferenceView(
         kind=difference.kind,
         note=difference.note,
