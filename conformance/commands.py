@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from datetime import date
@@ -208,12 +209,23 @@ def new(torch: str, mindspore: str, out: Path | None, config: Path | None) -> No
             raise CallerError(f"{api}: {message['error']}")
         signatures.append(Signature.from_message(message))
     text, doubts = draft.write(*signatures)
-    path = out or Path("cases", f"{torch.rpartition('.')[2].lower()}.yaml")
+    name = own = torch.rpartition(".")[2].lower()
+    taken = draft.operations(Path("cases"))
+    for number in itertools.count(2):
+        if name not in taken:
+            break
+        name = f"{own}_{number}"
+    path = out or Path("cases", f"{name}.yaml")
     if path.exists():
         raise CallerError(f"{path} is there already; give another name with --out")
+    text = draft.with_schema(text.replace(f"operation: {own}\n", f"operation: {name}\n", 1), path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {path}; look at its {doubts} lines marked '# doubt'")
+    if name != own:
+        typer.echo(
+            f"it is called {name}: {taken[own]} holds {own}, and may be the place for the pair"
+        )
 
 
 def show(wanted: str, paths: Sequence[Path], frameworks: Sequence[str], *, gradients: bool) -> None:
@@ -223,6 +235,9 @@ def show(wanted: str, paths: Sequence[Path], frameworks: Sequence[str], *, gradi
     corpus = loader.load(paths)
     found = [c for c in corpus.cases() if wanted in (c.id, c.id.split("[")[0])]
     if not found:
+        if document := corpus.documents.get(wanted):
+            ids = ", ".join(f"{wanted}/{case.id}" for case in document.operation.cases)
+            raise CallerError(f"{wanted!r} is an operation; show one of its cases: {ids}")
         near = loader.similar_ids(corpus, wanted)
         raise CallerError(f"no case {wanted!r}" + (f"; did you mean {near}?" if near else ""))
     for case in found[:1] if "[" not in wanted else found:

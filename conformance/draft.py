@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +65,6 @@ class Draft:
         self._match("constructor", options)
         name = self.torch.api.rpartition(".")[2].lower()
         lines = [
-            "# yaml-language-server: $schema=../../conformance/corpus/case.schema.json",
             f"operation: {name}",
             *self._oracle(name),
             "accuracy: elementwise"
@@ -219,6 +220,22 @@ def write(torch: Signature, mindspore: Signature) -> tuple[str, int]:
     operation = next(iter(corpus.documents.values())).operation
     rows = signature.compare(operation, operation.pairs[0], torch, mindspore)
     return _declared(text, operation, rows), draft.doubts
+
+
+def with_schema(text: str, path: Path) -> str:
+    """Return `text` headed by what tells an editor where the schema is, seen from `path`."""
+    schema = Path(__file__).parent / "corpus" / "case.schema.json"
+    return f"# yaml-language-server: $schema={os.path.relpath(schema, path.parent)}\n{text}"
+
+
+def operations(folder: Path) -> dict[str, Path]:
+    """Return the operations that case files under `folder` hold, and the file of each."""
+    found: dict[str, Path] = {}
+    for file in sorted(folder.rglob("*.yaml")):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if named := re.search(r"^operation: *(\w+)", text, re.MULTILINE):
+            found.setdefault(named[1], file)
+    return found
 
 
 def _declared(text: str, operation: Operation, rows: Sequence[signature.ParameterRow]) -> str:

@@ -15,6 +15,8 @@ from conformance.judge.introspected import Signature
 from conformance.judge.undeclared import undeclared
 from conformance.worker import describe
 
+SCHEMA = Path(draft.__file__).parent / "corpus" / "case.schema.json"
+
 
 def signed(api: str, text: str, call: str | None = None) -> Signature:
     return Signature.from_message(
@@ -108,6 +110,20 @@ def test_check_passes_on_what_new_writes(torch: str, mindspore: str, tmp_path: P
     path = tmp_path / "cases" / "new.yaml"
     commands.new(torch, mindspore, path, None)
     commands.check([path.parent], None)
+
+
+def test_operations_are_found_by_name(tmp_path: Path) -> None:
+    for name, text in (("a/x.yaml", "# head\noperation: abs\n"), ("y.yaml", "pairs: []\n")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert draft.operations(tmp_path) == {"abs": tmp_path / "a" / "x.yaml"}
+
+
+def test_the_schema_is_given_as_seen_from_the_file(tmp_path: Path) -> None:
+    head, body = draft.with_schema("operation: x\n", tmp_path / "deep" / "x.yaml").splitlines()
+    given = head.partition("$schema=")[2]
+    assert (tmp_path / "deep" / given).resolve() == SCHEMA.resolve()
+    assert body == "operation: x"
 
 
 @pytest.mark.frameworks
