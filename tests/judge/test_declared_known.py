@@ -212,14 +212,17 @@ def test_an_unavailable_target_does_not_make_an_entry_stale() -> None:
     ("compiled", "problems"),
     [([], 0), (["bad[dtype=float32]"], 0), (["bad[dtype=float32]", "bad[dtype=float64]"], 1)],
 )
-def test_an_entry_is_stale_only_where_all_it_names_ran(compiled: list[str], problems: int) -> None:
+@pytest.mark.parametrize("target", ["mindspore", "mindspore:cpu:graph"])
+def test_an_entry_is_stale_only_where_all_it_names_ran(
+    target: str, compiled: list[str], problems: int
+) -> None:
     outcomes = []
     for case in declaring(""):
         both = {"torch": right(case), "mindspore": right(case)}
         local = case.id.partition("/")[2]
         graph = {"mindspore:cpu:graph": right(case)} if local in ("good", *compiled) else {}
         outcomes.append((case, {**both, **graph}))
-    found = run(outcomes, known=[entry(target="mindspore:cpu:graph")])
+    found = run(outcomes, known=[entry(target=target)])
     assert len(found.problems) == problems
     assert all("no longer differs" in line for line in found.problems)
 
