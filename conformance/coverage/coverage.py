@@ -18,7 +18,7 @@ from conformance.judge import signature
 from conformance.judge.judge import Judged
 from conformance.judge.run import Verdicts
 from conformance.run.outcome import Raised, Returned, Unavailable, Unsupported
-from conformance.run.target import framework_of, place
+from conformance.run.target import place
 from conformance.taxonomy import Kind
 
 COUNTS = (
@@ -183,9 +183,9 @@ def _depths(
             through = [case for case in cases if pair in case.pairs()]
             ran: dict[str, set[type]] = {"pynative": set(), "graph": set()}
             for one in by_pair.get((operation.operation, pair.id), ()):
-                if framework_of(one.item.target) == "mindspore":
+                if one.item.framework == "mindspore" and not one.item.case.raises:
                     ran[place(one.item.target)[1]].add(type(one.outcome))
             both = all(Returned in kinds for kinds in ran.values())
-            lacking = any(Unsupported in kinds and Returned not in kinds for kinds in ran.values())
+            lacking = any(kinds == {Unsupported} for kinds in ran.values())
             found = depth.boxes(operation, pair, through, both, lacking)
             yield PairDepth(operation.operation, pair.id, found)
