@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
+import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from conformance import __version__, commands
+from conformance import __version__, cli_gate, commands
 from conformance.errors import ConformanceError
 from conformance.run.pool import DEFAULT_JOBS
 
@@ -100,6 +102,10 @@ def run(
         bool,
         typer.Option("--all", help="Compile every case in graph mode, not what covers the corpus."),
     ] = False,
+    repeat: Annotated[
+        int,
+        typer.Option(min=1, help="Make every call that often, to find what does not repeat."),
+    ] = 1,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, help="Workers at a time.")
     ] = DEFAULT_JOBS,
@@ -123,6 +129,7 @@ def run(
         select=select,
         quick=quick,
         every=every,
+        repeat=repeat,
         jobs=jobs,
         timeout=timeout,
         out=out,
@@ -229,19 +236,38 @@ def schema() -> None:
     commands.schema()
 
 
+app.add_typer(cli_gate.app)
+
+
 def entry() -> None:
-    """Run the command line; every failure we foresee is one line and an exit code."""
+    """Run the command line; every failure is one line and an exit code.
+
+    What nobody foresaw exits with 3, never with 1: a crash of ours says nothing of a framework.
+    """
     try:
         app(standalone_mode=True)
     except ConformanceError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except sqlite3.Error as error:
-        typer.echo(f"run file: {error}", err=True)
-        sys.exit(2)
+        _end(f"run file: damaged or in use ({error})", 3)
     except OSError as error:
-        typer.echo(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
-        sys.exit(2)
+        _end(f"{error.filename or 'file'}: {error.strerror or error}", 2)
+    except KeyboardInterrupt:
+        _end("interrupted", 3)
+    except Exception as error:
+        if os.environ.get("CONFORMANCE_TRACEBACK"):
+            raise
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        _end(
+            f"conformance itself failed at {where}: {what} (CONFORMANCE_TRACEBACK=1 shows more)", 3
+        )
+
+
+def _end(message: str, code: int) -> NoReturn:
+    typer.echo(message, err=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.schema import Operation
 from conformance.coverage.coverage import measure
 from conformance.errors import CallerError, ConformanceError, CorpusError, HarnessError
+from conformance.gate import side
 from conformance.judge import known as known_differences
 from conformance.judge.introspected import Signature
 from conformance.judge.run import Verdicts, judge_run, judge_runs
@@ -68,6 +69,7 @@ def run(
     select: str,
     quick: bool,
     every: bool,
+    repeat: int,
     jobs: int,
     timeout: float,
     out: Path,
@@ -97,10 +99,12 @@ def run(
                 selection=selection,
                 jobs=jobs,
                 timeout=timeout,
+                repeat=repeat,
                 made=made,
                 observer=progress,
             )
         verdicts = judge_run(file, corpus=corpus, today=date.today())
+        side.keep(file, verdicts)
     except KeyboardInterrupt:
         raise HarnessError(
             f"interrupted; the same command with --resume goes on in {out}"

@@ -113,9 +113,11 @@ class Bench:
         today: date,
     ) -> Judged:
         """Return the verdict on one item."""
+        failed = False
         try:
             seen, checks = self._examine(item, outcome)
         except Exception as error:
+            failed = True
             what = f"{type(error).__name__}: {error}"
             line = f"{item.case.id}: the judge failed on {item.target}: {what}"
             self.problems.append(line)
@@ -124,7 +126,7 @@ class Bench:
         status, why = _status(item, seen, entries)
         budget = budget_of(item.case.accuracy).in_roundoffs
         verdict = Verdict(
-            status, tuple(seen.findings), seen.ratio, seen.gradient_ratio, budget, why
+            status, tuple(seen.findings), seen.ratio, seen.gradient_ratio, budget, why, failed
         )
         return Judged(item, outcome, verdict, tuple(checks))
 

@@ -78,7 +78,11 @@ class Known(Model):
 
     def names(self, item: Item) -> bool:
         """Tell whether this entry speaks of the case and pair of `item`."""
-        return matches(self.cases, item.case.id) and matches(self.pair, item.pair.id)
+        return self.speaks_of(item.case.id, item.pair.id)
+
+    def speaks_of(self, case: str, pair: str) -> bool:
+        """Tell whether this entry speaks of the case and the pair with these ids."""
+        return matches(self.cases, case) and matches(self.pair, pair)
 
 
 _ENTRIES = TypeAdapter(list[Known])

@@ -48,6 +48,8 @@ class Verdict:
     gradient_ratio: float | None = None
     budget: float | None = None
     why: str = ""
+    failed: bool = False
+    """The judge itself broke down on this item."""
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

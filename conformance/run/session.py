@@ -6,6 +6,7 @@ import hashlib
 import platform
 import sys
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from conformance.corpus.schema import Pair, apis
 from conformance.errors import HarnessError
 from conformance.run import pool
 from conformance.run.cover import Cover
+from conformance.run.repeat import repeat as again
 from conformance.run.select import Selection
 from conformance.run.store import PlannedItem, RunFile
 from conformance.run.target import Target
@@ -119,12 +121,14 @@ def execute(
     jobs: int,
     timeout: float,
     needed: bool = True,
+    repeat: int = 1,
     made: Plan | None = None,
     observer: Observer = lambda _: None,
 ) -> None:
     """Execute what `run` does not hold yet and store it.
 
     The run is finished when nothing is missing: every target that started was there to the end.
+    With `repeat` above 1, every call is made that often, to see what does not do the same twice.
 
     Raises HarnessError when no framework's target starts although one is `needed`.
     """
@@ -147,8 +151,13 @@ def execute(
     lost = _collect(run, pool.execute(lanes, jobs=jobs, timeout=timeout), observer)
     started = [name for name, info in run.targets().items() if "unavailable" not in info]
     wanted = [t.name for t in targets if t.framework != "numpy"]
+    if repeat > 1 and not lost:
+        there = [target for target in targets if target.name in started]
+        again(
+            run, there, made.calls, times=repeat - 1, jobs=jobs, timeout=timeout, observer=observer
+        )
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    run.note(finished=None if lost else now, lost=lost)
+    run.note(finished=None if lost else now, lost=lost, repeat=repeat)
     run.note(seconds=round(time.perf_counter() - start, 3))
     if needed and wanted and not set(wanted) & set(started):
         reasons = "; ".join(f"{n}: {run.targets()[n]['unavailable']}" for n in wanted)
@@ -171,6 +180,7 @@ def _prepare(
         run.plan(made.items)
         run.note(
             **facts,
+            id=uuid.uuid4().hex[:12],
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             command=sys.argv,
             conformance=__version__,

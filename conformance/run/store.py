@@ -37,6 +37,13 @@ CREATE TABLE outcomes  (target TEXT, call TEXT, kind TEXT NOT NULL, duration REA
                         message BLOB NOT NULL, PRIMARY KEY (target, call)) WITHOUT ROWID;
 CREATE TABLE signatures (target TEXT, api TEXT, signature TEXT NOT NULL, PRIMARY KEY (target, api));
 """
+_LATER = """
+CREATE TABLE IF NOT EXISTS variants (target TEXT, call TEXT, behaviour TEXT, message BLOB NOT NULL,
+                        PRIMARY KEY (target, call, behaviour)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, record TEXT NOT NULL);
+"""
+"""Tables that came later: `variants`, what a call did otherwise when it was repeated; `records`,
+what the gate reads, derived by the judge that the manifest names as ``judged_by``."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,9 @@ class RunFile:
         for suffix in ("", "-wal", "-shm", "-journal"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         connection = sqlite3.connect(path)
-        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+        connection.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA + _LATER
+        )
         run = cls(path, connection)
         run.note(format=FORMAT)
         return run
@@ -157,6 +166,28 @@ class RunFile:
         with self._db:
             self._db.executemany("INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?)", rows)
 
+    def add_variant(self, target: str, call: str, behaviour: str, message: dict[str, Any]) -> None:
+        """Keep what a repetition of a call did otherwise than its first execution."""
+        with self._db:
+            self._db.executescript(_LATER)
+            self._db.execute(
+                "INSERT OR REPLACE INTO variants VALUES (?, ?, ?, ?)",
+                (target, call, behaviour, outcome.dumps(message)),
+            )
+
+    def keep_records(self, judged_by: str, records: Iterable[Any]) -> bool:
+        """Keep one record for each item of the plan; False where the file cannot be written."""
+        try:
+            with self._db:
+                self._db.executescript(_LATER)
+                self._db.execute("DELETE FROM records")
+                rows = enumerate(map(json.dumps, records), 1)
+                self._db.executemany("INSERT INTO records VALUES (?, ?)", rows)
+            self.note(judged_by=judged_by)
+        except sqlite3.OperationalError:
+            return False
+        return True
+
     # Reading ------------------------------------------------------------------------------------
 
     @cached_property
@@ -196,6 +227,47 @@ class RunFile:
         """Return every outcome by (target, call)."""
         rows = self._db.execute("SELECT target, call, message FROM outcomes")
         return {(t, c): outcome.from_message(outcome.loads(m)) for t, c, m in rows}
+
+    def outcome(self, target: str, call: str) -> Outcome | None:
+        """Return the outcome of one call, or None when it has none."""
+        row = self._db.execute(
+            "SELECT message FROM outcomes WHERE target = ? AND call = ?", (target, call)
+        ).fetchone()
+        return None if row is None else outcome.from_message(outcome.loads(row[0]))
+
+    def variants(self) -> dict[tuple[str, str], list[Outcome]]:
+        """Return, by (target, call), what repetitions did otherwise than the first execution."""
+        found: dict[tuple[str, str], list[Outcome]] = {}
+        if self._has("variants"):
+            for target, call, message in self._db.execute(
+                "SELECT target, call, message FROM variants ORDER BY target, call, behaviour"
+            ):
+                known = outcome.from_message(outcome.loads(message))
+                found.setdefault((target, call), []).append(known)
+        return found
+
+    def records(self, judged_by: str) -> list[Any] | None:
+        """Return the record of each item in the order of the plan, or None if it has none.
+
+        Records that another judge than `judged_by` made are none.
+        """
+        if self.manifest.get("judged_by") != judged_by or not self._has("records"):
+            return None
+        rows = self._db.execute("SELECT record FROM records ORDER BY number")
+        return [json.loads(text) for (text,) in rows]
+
+    def durations(self) -> dict[tuple[str, str], float]:
+        """Return the seconds inside the framework by (target, call)."""
+        rows = self._db.execute("SELECT target, call, duration FROM outcomes")
+        return {(target, call): seconds for target, call, seconds in rows}
+
+    def texts(self) -> dict[str, str]:
+        """Return the text of each case file by its path."""
+        return dict(self._db.execute("SELECT path, text FROM documents ORDER BY path"))
+
+    def _has(self, table: str) -> bool:
+        found = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,))
+        return found.fetchone() is not None
 
     def framework_seconds(self) -> float:
         """Return the time spent inside framework calls, summed over all outcomes."""

@@ -48,9 +48,7 @@ def describe(resolve: Callable[[str], Any], api: str) -> Message:
         call_text, call_parameters    of forward, construct or __call__; None unless a class
         deprecated           names of the parameters whose description starts with "Deprecated"
     """
-    message: Message = {"api": api, "exists": False, "error": "", "source": "none", "text": ""}
-    message |= {"parameters": [], "overloads": [], "deprecated": []}
-    message |= {"call_text": None, "call_parameters": None}
+    message = blank(api)
     try:
         target = resolve(api)
     except AttributeError as error:
@@ -69,6 +67,13 @@ def describe(resolve: Callable[[str], Any], api: str) -> Message:
     names = {p["name"] for parameters in lists for p in parameters or []}
     message["deprecated"] = [name for name in _deprecated(_doc(target)) if name in names]
     return message
+
+
+def blank(api: str) -> Message:
+    """Return the message of an API that is not there."""
+    message: Message = {"api": api, "exists": False, "error": "", "source": "none", "text": ""}
+    message |= {"parameters": [], "overloads": [], "deprecated": []}
+    return {**message, "call_text": None, "call_parameters": None}
 
 
 def parse(text: str) -> Parameters:

@@ -1,0 +1,186 @@
+"""One item before and after: broken, lost, fixed, drifted, new, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from conformance.gate.change import Category, Change, api_of
+from conformance.gate.join import Two
+from conformance.gate.record import Record
+from conformance.judge.known import Known
+from conformance.judge.verdict import Status
+from conformance.run.target import framework_of
+from conformance.taxonomy import Kind
+
+RETURNED = "returned"
+_RANK = {Status.CONFORMS: 0, Status.DECLARED: 1, Status.NOT_COMPARABLE: 2, Status.DIFFERS: 3}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What comparing one item needs of the others.
+
+    `edited` tells whether the case file of an operation is another one, or the judge is.  `peer`
+    returns what PyTorch did with the case and pair of a record, before and after.  `version` gives
+    the version of a record's framework.
+    """
+
+    edited: Callable[[str], bool]
+    peer: Callable[[Record], Two | None]
+    known: Sequence[Known] = ()
+    version: Callable[[Record], str] = lambda _: ""
+    today: date = date.min
+
+
+def compare(old: Record, new: Record, context: Context) -> Change | None:
+    """Return what changed from `old` to `new`, two items that asked the same; None if nothing.
+
+    A framework is accused only of what it does otherwise.  Where it does the same and is judged
+    otherwise, the change is PyTorch's if that is what it was compared with, or the corpus's.
+    """
+    if (ended := _excuses(old, context)) and new.open and not _excuses(new, context):
+        return _still_there(old, new, ended[0], context)
+    if old.varies or new.varies:
+        return _varying(old, new, context)
+    if old.behaviour == new.behaviour:
+        return _same_behaviour(old, new, context)
+    return _moved(old, new, context)
+
+
+def _still_there(old: Record, new: Record, entry: Known, context: Context) -> Change:
+    """Report what a known difference excused in the baseline's version, and no longer does."""
+    change = _change(Category.BROKEN, old, new, context)
+    why = f"the known difference ({entry.reason}) holds for {entry.versions or 'the baseline'} only"
+    return replace(change, before=f"{change.before}, known", detail=f"{why}; {change.detail}")
+
+
+def _moved(old: Record, new: Record, context: Context) -> Change | None:
+    """Compare two items that did different things."""
+    if fate := _fate(old, new):
+        return _change(fate, old, new, context)
+    if old.judged and not new.judged:
+        return _change(Category.LOST, old, new, context)
+    if new.judged and not old.judged:
+        return _change(Category.NEW, old, new, context)
+    gained, lost = _gained(old, new)
+    if gained or (old.accepted and not new.accepted and new.judged):
+        return _change(Category.BROKEN, old, new, context)
+    if lost or (new.accepted and not old.accepted):
+        return _change(Category.FIXED, old, new, context)
+    return _change(Category.DRIFTED, old, new, context)
+
+
+def _fate(old: Record, new: Record) -> Category | None:
+    """Tell whether a call that returned does no longer, or the other way round."""
+    returned, returns = old.label == RETURNED, new.label == RETURNED
+    if returned and not returns and new.status is not Status.CONFORMS:
+        return Category.BROKEN
+    if returns and not returned and old.status is not Status.CONFORMS and not new.open:
+        return Category.FIXED
+    return None
+
+
+def _same_behaviour(old: Record, new: Record, context: Context) -> Change | None:
+    if (old.kinds, old.status) == (new.kinds, new.status):
+        return None
+    worse = bool(_gained(old, new)[0]) or _RANK[new.status] > _RANK[old.status]
+    peer = context.peer(new) if framework_of(new.target) == "mindspore" else None
+    if peer is not None and peer[0].behaviour != peer[1].behaviour:
+        return _of_peer(peer, old, new, worse)
+    if context.edited(new.operation):
+        return _change(Category.CHANGED, old, new, context)
+    if old.judged and not new.judged:
+        return _change(Category.LOST, old, new, context)
+    return _change(Category.BROKEN if worse else Category.FIXED, old, new, context)
+
+
+def _of_peer(peer: Two, old: Record, new: Record, worse: bool) -> Change:
+    """Blame PyTorch: MindSpore, which was compared with it, does what it did."""
+    before, after = peer
+    mine = api_of(new.target, new.pair, new.operation)
+    return Change(
+        Category.BROKEN if worse else Category.FIXED,
+        after.target,
+        api_of(after.target, after.pair, after.operation),
+        f"{before.label}; {mine} {_said(old)}",
+        f"{after.label}; {mine}, unchanged, {_said(new)}",
+        new.detail,
+        new.operation,
+        new.case,
+        new.pair,
+        new.kinds,
+        regression=worse,
+    )
+
+
+def _varying(old: Record, new: Record, context: Context) -> Change | None:
+    """Compare what does not repeat: only what no repetition of the other side shows counts."""
+    gained, lost = _gained(old, new)
+    if gained:
+        return _change(Category.BROKEN, old, new, context)
+    if old.judged and not new.judged:
+        return _change(Category.LOST, old, new, context)
+    if new.varies and not old.varies:
+        return _change(Category.VARIES, old, new, context)
+    if lost and not new.varies:
+        return _change(Category.FIXED, old, new, context)
+    return None
+
+
+def _gained(old: Record, new: Record) -> tuple[set[str], set[str]]:
+    """Return the kinds of difference that only `new` shows, and those that only `old` does."""
+    before = {kind for seen in (old.kinds, *old.variants) for kind in seen}
+    after = {kind for seen in (new.kinds, *new.variants) for kind in seen}
+    return after - before, before - after
+
+
+def _change(category: Category, old: Record, new: Record, context: Context) -> Change:
+    regression = category in (Category.BROKEN, Category.LOST)
+    detail = new.detail
+    if category is Category.NEW:
+        regression = new.status is Status.DIFFERS
+    if category is Category.FIXED:
+        detail = old.detail
+    if regression and (excuses := _excuses(new, context)):
+        first = excuses[0]
+        category, regression = Category.KNOWN, False
+        detail = f"until {first.expires.isoformat()}: {first.reason} ({first.link}); {detail}"
+    return Change(
+        category,
+        new.target,
+        api_of(new.target, new.pair, new.operation),
+        _said(old),
+        _said(new),
+        detail,
+        new.operation,
+        new.case,
+        new.pair,
+        new.kinds,
+        regression,
+    )
+
+
+def _excuses(record: Record, context: Context) -> list[Known]:
+    """Return the known differences that excuse all that is not declared of `record`, if all is."""
+    if not record.open:
+        return []
+    version = context.version(record)
+    speaking = [
+        entry
+        for entry in context.known
+        if context.today < entry.expires
+        and entry.speaks_of(record.case, record.pair)
+        and entry.applies(record.target, version or None)
+    ]
+    excused = {kind for entry in speaking for kind in entry.kinds}
+    return speaking if all(Kind(kind) in excused for kind in record.open) else []
+
+
+def _said(record: Record) -> str:
+    """Return verdict and outcome in a few words."""
+    kinds = f" ({', '.join(record.kinds)})" if record.kinds else ""
+    label = "" if record.label in (RETURNED, "") else f", {record.label}"
+    varies = ", not always the same" if record.varies else ""
+    return f"{record.status}{kinds}{label}{varies}"

@@ -1,0 +1,188 @@
+"""One side of a gate, from a run file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from conformance.errors import HarnessError
+from conformance.gate.record import Record
+from conformance.judge.item import Item
+from conformance.judge.judge import Judged, judge
+from conformance.judge.run import Verdicts, judge_run
+from conformance.run.outcome import Outcome
+from conformance.run.store import RunFile
+from conformance.run.target import framework_of
+
+SELECTION = ("select", "quick", "covering")
+"""What a run's manifest says of the items it was asked for."""
+JUDGES = ("corpus", "reference", "judge", "taxonomy.py", "run/behaviour.py", "gate/record.py")
+"""What a verdict depends on, under the package's folder."""
+_OPERATION = re.compile(r"^operation\s*:\s*['\"]?(\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is gated.
+
+    `targets` is what each target said of itself, `signatures` the messages of
+    `conformance.worker.describe` by target and API, `warnings` the texts each target warned with.
+    `run` is the open run file and `documents` maps its case files to their text; a baseline kept
+    as text has neither.
+    """
+
+    name: str
+    records: list[Record]
+    targets: Mapping[str, Mapping[str, Any]]
+    signatures: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    warnings: Mapping[str, frozenset[str]]
+    manifest: Mapping[str, Any]
+    run: RunFile | None = None
+    documents: Mapping[str, str] = field(default_factory=dict)
+
+    def version(self, target: str) -> str:
+        """Return the version of the framework of `target`, empty where nobody knows."""
+        return str(self.targets.get(target, {}).get("version", ""))
+
+    def close(self) -> None:
+        """Close the run file."""
+        if self.run is not None:
+            self.run.close()
+
+
+def of_run(path: Path, *, today: date) -> Side:
+    """Return the side that the run file at `path` is; its `run` is open.
+
+    The run is judged, unless this very judge has left its records in the file.  HarnessError when
+    the run is truncated or one of its targets did not start: what is missing must not pass for
+    agreement.
+    """
+    run = RunFile.open(path)
+    try:
+        refuse_incomplete(str(path), run)
+        records = _kept(run) or keep(run, judge_run(run, today=today))
+        if broken := [record for record in records if record.failed]:
+            first = broken[0].detail
+            raise HarnessError(f"{path}: the judge failed on {len(broken)} items, first: {first}")
+        return Side(
+            name=str(path),
+            records=records,
+            targets=run.targets(),
+            signatures={name: run.signatures(name) for name in run.targets()},
+            warnings=warnings_of(records),
+            manifest={**run.manifest, "judged_by": judged_by(), "files": files(run.texts())},
+            run=run,
+            documents=run.texts(),
+        )
+    except BaseException:
+        run.close()
+        raise
+
+
+def refuse_incomplete(name: str, run: RunFile) -> None:
+    """Raise HarnessError with the reason why `run` is no evidence, if there is one."""
+    if lost := run.manifest.get("lost"):
+        target, why = next(iter(lost.items()))
+        raise HarnessError(f"{name}: target {target} was lost on the way: {why}")
+    if not run.finished:
+        raise HarnessError(f"{name}: the run did not finish; `conformance run --resume` goes on")
+    for target, info in run.targets().items():
+        if "unavailable" in info:
+            raise HarnessError(f"{name}: target {target} did not start: {info['unavailable']}")
+    executed = run.executed()
+    planned = run.items()
+    missing = [i for i in planned if i.call and (i.target, i.call) not in executed]
+    if missing or not planned:
+        what = f"{len(missing)} of {len(planned)} items have no outcome"
+        raise HarnessError(f"{name}: the run file is truncated: {what}")
+
+
+def files(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return a hash of the case file of each operation, from texts by path."""
+    found = {}
+    for text in texts.values():
+        if name := _OPERATION.search(text):
+            found[name[1]] = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return dict(sorted(found.items()))
+
+
+def keep(run: RunFile, verdicts: Verdicts) -> list[Record]:
+    """Return the records of a judged run, and leave them in its file for the next reader."""
+    judged = verdicts.judgement.judged
+    others = _judged_variants(run, judged, verdicts)
+    records = [
+        Record.of(planned, one, others.get(number, []))
+        for number, (planned, one) in enumerate(zip(run.items(), judged, strict=True))
+    ]
+    run.keep_records(judged_by(), (record.row() for record in records))
+    return records
+
+
+def _kept(run: RunFile) -> list[Record] | None:
+    rows = run.records(judged_by())
+    if rows is None:
+        return None
+    return [Record.of_row(*pair) for pair in zip(run.items(), rows, strict=True)]
+
+
+def _judged_variants(
+    run: RunFile, judged: list[Judged], verdicts: Verdicts
+) -> dict[int, list[Judged]]:
+    """Judge, by number of the item, what repetitions did otherwise."""
+    variants = run.variants()
+    if not variants:
+        return {}
+    given: list[tuple[Item, Outcome]] = []
+    numbers: list[int] = []
+    peers = [(one.item, one.outcome) for one in judged]
+    for number, (planned, (item, _)) in enumerate(zip(run.items(), peers, strict=True)):
+        for outcome in variants.get((planned.target, planned.call), ()):
+            given.append((item, outcome))
+            numbers.append(number)
+    # What PyTorch did goes along, for the operations that have no oracle.
+    wanted = {id(item.case) for item, _ in given}
+    beside = [
+        (i, o) for i, o in peers if id(i.case) in wanted and framework_of(i.target) == "torch"
+    ]
+    versions = {n: str(i["version"]) for n, i in verdicts.targets.items() if "version" in i}
+    found = judge([*beside, *given], versions=versions, today=date.min, complete=False).judged
+    by_number: dict[int, list[Judged]] = {}
+    for number, one in zip(numbers, found[len(beside) :], strict=True):
+        by_number.setdefault(number, []).append(one)
+    return by_number
+
+
+def warnings_of(records: list[Record]) -> dict[str, frozenset[str]]:
+    """Return all warnings by target."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        if record.warnings:
+            found.setdefault(record.target, set()).update(record.warnings)
+    return {target: frozenset(texts) for target, texts in found.items()}
+
+
+@cache
+def judged_by() -> str:
+    """Return a hash of all code that verdicts depend on, NumPy and SciPy included."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for part in JUDGES:
+        found = package / part
+        for path in sorted(found.rglob("*.py")) if found.is_dir() else [found]:
+            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    for name in ("numpy", "scipy", "mpmath"):
+        digest.update(metadata.version(name).encode())
+    return digest.hexdigest()[:16]
+
+
+def tally(records: list[Record]) -> Counter[str]:
+    """Count records by status."""
+    return Counter(str(record.status) for record in records)

@@ -1,0 +1,58 @@
+"""A gate's result in words: one line, a title, and what a terminal shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.gate.change import Category, Change
+from conformance.gate.gate import Result
+from conformance.run.target import framework_of
+
+QUIET = (Category.NEW, Category.CHANGED, Category.REMOVED)
+"""Categories of which counts say enough."""
+WIDTH = 300
+
+
+def summary(result: Result) -> str:
+    """Return the result in one line."""
+    count = len(result.regressions)
+    verdict = f"{count} regression{'s' if count != 1 else ''}" if count else "no regression"
+    told = [f"{n} {category.value}" for category in Category if (n := result.counts[category])]
+    items = sum(result.compared.values())
+    return f"{verdict}: {', '.join(told) or 'no change'}; {items} items compared"
+
+
+def title(result: Result) -> str:
+    """Return what was compared, such as ``mindspore 2.9.0 → 2.10.0``."""
+    moved: dict[str, tuple[str, str]] = {}
+    same: dict[str, tuple[str, str]] = {}
+    for target in result.candidate.targets:
+        before, after = result.versions(target)
+        (same if before == after else moved)[framework_of(target)] = (before, after)
+    if moved:
+        return ", ".join(f"{name} {a} → {b}" for name, (a, b) in moved.items())
+    return ", ".join(f"{name} {b}" for name, (_, b) in same.items()) + ", unchanged"
+
+
+def line(change: Change) -> str:
+    """Return a change in one line."""
+    what = f"{change.case or change.api}: {change.category.value}"
+    moved = f": {change.before} → {change.after}" if change.before or change.after else ""
+    detail = f": {change.detail}" if change.detail else ""
+    return " ".join(f"{what}{moved}{detail}".split())
+
+
+def lines(result: Result) -> Iterator[str]:
+    """Yield the result for a terminal: every regression, then what else changed, by API."""
+    yield title(result)
+    yield from (f"  {fact}" for fact in result.facts)
+    for group in result.groups:
+        if group.category in QUIET and not group.regression:
+            continue
+        first = next((c for c in group.changes if c.regression), group.changes[0])
+        on = ", ".join(group.targets)
+        count = f", {len(group.cases)} cases" if len(group.cases) > 1 else ""
+        mark = "FAIL  " if group.regression else "      "
+        yield f"{mark}{group.category.value}: {group.api} ({on}{count})"
+        yield f"       {line(first)[:WIDTH]}"
+    yield summary(result)

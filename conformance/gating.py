@@ -1,0 +1,108 @@
+"""What `gate`, `baseline` and `known suggest` do, between the layers and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import typer
+
+from conformance.errors import ConformanceError
+from conformance.gate import baseline as texts
+from conformance.gate import formats, side, suggest, words
+from conformance.gate.gate import Result
+from conformance.gate.gate import gate as compare
+from conformance.gate.side import Side
+from conformance.judge import known as known_differences
+from conformance.judge.known import Known
+
+
+def gate(
+    baseline: Path,
+    candidate: Path,
+    *,
+    known: Path | None,
+    outputs: Mapping[str, Path],
+    annotate: bool,
+) -> None:
+    """Compare, print, write; exits 1 for regressions.
+
+    When nothing can be compared, the `outputs` say so too: what a gate left there before must not
+    be read in its place.
+    """
+    try:
+        with sides(baseline, candidate) as (before, after):
+            result = compare(before, after, known=excuses(known, after), today=date.today())
+            tell(result, outputs, annotate=annotate)
+    except ConformanceError as error:
+        formats.write_failure(str(error), outputs)
+        if annotate:
+            typer.echo(formats.github_error("gate", str(error)))
+        raise
+    raise typer.Exit(result.exit_code)
+
+
+def tell(result: Result, outputs: Mapping[str, Path], *, annotate: bool) -> None:
+    """Print a result and write it in the formats asked for."""
+    for line in words.lines(result):
+        typer.echo(line)
+    formats.write(result, outputs)
+    if annotate:
+        for command in formats.github_annotations(result):
+            typer.echo(command)
+
+
+def baseline(run: Path, out: Path) -> None:
+    """Write a run as the baseline in the folder `out`."""
+    found = side.of_run(run, today=date.today())
+    try:
+        size = texts.write(found, out)
+    finally:
+        found.close()
+    counts = ", ".join(f"{n} {status}" for status, n in side.tally(found.records).items())
+    typer.echo(f"wrote {out}: {len(found.records)} items ({counts}), {size / 1e6:.2f} MB")
+
+
+def known_suggest(baseline: Path, candidate: Path, *, known: Path | None, out: Path | None) -> None:
+    """Print entries for what broke, or add them to the file `out`."""
+    today = date.today()
+    with sides(baseline, candidate) as (before, after):
+        result = compare(before, after, known=excuses(known or out, after), today=today)
+        found = suggest.entries(result, today)
+    if out is None:
+        typer.echo(suggest.text(found) if found else "[]")
+    else:
+        added = suggest.add(found, out)
+        typer.echo(f"{out}: {added} entries added; fill in reason, owner and link")
+    rest = dict.fromkeys(f"{c.api}: {c.category.value}" for c in suggest.left_out(result))
+    for line in rest:
+        typer.echo(f"no entry can excuse {line}; a new baseline accepts it", err=True)
+
+
+@contextmanager
+def sides(baseline: Path, candidate: Path) -> Iterator[tuple[Side, Side]]:
+    """Open both sides, each a run file or the folder of a baseline."""
+    before = open_side(baseline)
+    try:
+        after = open_side(candidate)
+        try:
+            yield before, after
+        finally:
+            after.close()
+    finally:
+        before.close()
+
+
+def open_side(path: Path) -> Side:
+    """Return the side at `path`."""
+    return texts.read(path) if path.is_dir() else side.of_run(path, today=date.today())
+
+
+def excuses(known: Path | None, candidate: Side) -> list[Known]:
+    """Return the known differences in `known`, or those the candidate's run was judged with."""
+    if known is not None:
+        return known_differences.load(known)
+    path, text = candidate.manifest.get("known") or ("", "[]")
+    return known_differences.parse(text, path)

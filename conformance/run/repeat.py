@@ -1,0 +1,59 @@
+"""Calls made again: what does not do the same every time is told apart from what changed."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from conformance.corpus.pairs import Call
+from conformance.errors import HarnessError
+from conformance.run import outcome, pool
+from conformance.run.behaviour import behaviour
+from conformance.run.store import RunFile
+from conformance.run.target import Target
+
+
+def repeat(
+    run: RunFile,
+    targets: Sequence[Target],
+    calls: Mapping[str, Mapping[str, Call]],
+    *,
+    times: int,
+    jobs: int,
+    timeout: float,
+    observer: Callable[[pool.Event], None] = lambda _: None,
+) -> int:
+    """Make `calls` (by target and id) `times` more and keep what comes out otherwise.
+
+    Each time in new workers and in another order: a result may hang on what ran before it.
+    Returns how many calls varied.  HarnessError when a target does not start again.
+    """
+    varied: set[tuple[str, str]] = set()
+    for number in range(1, times + 1):
+        lanes = []
+        for target in targets:
+            mine = list(calls.get(target.name, {}).values())
+            random.Random(number).shuffle(mine)
+            if mine:
+                lanes.append(pool.Lane(target, deque(mine), ()))
+        for event in pool.execute(lanes, jobs=jobs, timeout=timeout):
+            observer(event)
+            match event:
+                case pool.Done():
+                    if _varies(run, event):
+                        varied.add((event.target, event.call))
+                case pool.Lost() | pool.Refused():
+                    raise HarnessError(
+                        f"{run.path}: {event.target} could not be repeated: {event.reason}"
+                    )
+    return len(varied)
+
+
+def _varies(run: RunFile, event: pool.Done) -> bool:
+    first = run.outcome(event.target, event.call)
+    now = outcome.from_message(event.message)
+    if first is None or behaviour(first) == behaviour(now):
+        return False
+    run.add_variant(event.target, event.call, behaviour(now), event.message)
+    return True
