@@ -54,6 +54,7 @@ def _varies(run: RunFile, event: pool.Done) -> bool:
     first = run.outcome(event.target, event.call)
     now = outcome.from_message(event.message)
     if first is None or behaviour(first) == behaviour(now):
+        run.faster(event.target, event.call, now.duration)
         return False
     run.add_variant(event.target, event.call, behaviour(now), event.message)
     return True

@@ -175,6 +175,14 @@ class RunFile:
                 (target, call, behaviour, outcome.dumps(message)),
             )
 
+    def faster(self, target: str, call: str, seconds: float) -> None:
+        """Keep the shorter duration of a call that was repeated."""
+        with self._db:
+            self._db.execute(
+                "UPDATE outcomes SET duration = MIN(duration, ?) WHERE target = ? AND call = ?",
+                (seconds, target, call),
+            )
+
     def keep_records(self, judged_by: str, records: Iterable[Any]) -> bool:
         """Keep one record for each item of the plan; False where the file cannot be written."""
         try:
