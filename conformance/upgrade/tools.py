@@ -71,12 +71,11 @@ def run(command: Sequence[str | Path], *, held: int | None = None) -> str:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """End a program and its children; pip works in a child of the pip that was started."""
-    with contextlib.suppress(ProcessLookupError):
+    with process, contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_PATIENCE_SECONDS)
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
 
 
 def surroundings(outer: Mapping[str, str]) -> dict[str, str]:

@@ -121,8 +121,10 @@ def test_a_lock_is_held_as_long_as_a_program_lives(tmp_path: Path) -> None:
         while not started.exists():
             time.sleep(0.01)
     with lock.open("a", encoding="utf-8") as theirs:
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(theirs, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        end.touch()
-        thread.join()
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(theirs, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            end.touch()
+            thread.join()
         fcntl.flock(theirs, fcntl.LOCK_EX | fcntl.LOCK_NB)
