@@ -1,0 +1,1 @@
+"""Two versions of a framework against each other: their environments, runs and differences."""
