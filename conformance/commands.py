@@ -21,6 +21,7 @@ from conformance.gate import side
 from conformance.judge import known as known_differences
 from conformance.judge.introspected import Signature
 from conformance.judge.run import Verdicts, judge_run, judge_runs
+from conformance.known_files import known_file, known_text
 from conformance.report import code, formats
 from conformance.report import coverage as coverage_table
 from conformance.report import terminal as show_on
@@ -53,7 +54,7 @@ def check(
     With `signatures`, parameter tables are held against the installed frameworks as well.
     """
     corpus = loader.load(paths)
-    file = _known_file(paths, known)
+    file = known_file(paths, known)
     entries = known_differences.load(file) if file else []
     if signatures and (problems := list(installed.disagreements(corpus, config))):
         raise CorpusError(problems)
@@ -84,13 +85,13 @@ def run(
         target.parse(name, configured) for name in dict.fromkeys(targets or target.DEFAULT_TARGETS)
     ]
     corpus = loader.load(paths)
-    known_file = _known_file(paths, known)
-    known_text = _known_text(known_file)
-    whole = known_file is None or known_differences.spoken_of(known_file, corpus)
+    excuses = known_file(paths, known)
+    text = known_text(excuses)
+    whole = excuses is None or known_differences.spoken_of(excuses, corpus)
     made = session.make_plan(corpus, chosen, selection)
     file = _run_file(out, resume)
     try:
-        file.note(known=known_text, known_complete=whole, required=bool(targets))
+        file.note(known=text, known_complete=whole, required=bool(targets))
         with show_on.Progress() as progress:
             session.execute(
                 corpus,
@@ -152,7 +153,7 @@ def report(
     files = [RunFile.open(run) for run in runs]
     try:
         if known is not None:
-            files[0].note(known=_known_text(known))
+            files[0].note(known=known_text(known))
         verdicts = judge_runs(files, today=date.today())
     finally:
         for file in files:
@@ -264,20 +265,3 @@ def _show(case: ExpandedCase, frameworks: Sequence[str], gradients: bool) -> Non
 def schema() -> None:
     """Print the JSON Schema of a case file."""
     typer.echo(json.dumps(Operation.model_json_schema(by_alias=True), indent=2))
-
-
-def _known_file(paths: Sequence[Path], known: Path | None) -> Path | None:
-    """Return `known`, or the known.yaml of the first folder that has one."""
-    if known is not None:
-        if not known.is_file():
-            raise CallerError(f"{known}: no such file")
-        return known
-    beside = [p / loader.KNOWN_FILE for p in paths if p.is_dir()]
-    beside += [folder / loader.KNOWN_FILE for p in paths for folder in p.resolve().parents]
-    return next((path for path in beside if path.is_file()), None)
-
-
-def _known_text(path: Path | None) -> list[str]:
-    if path is not None and not path.is_file():
-        raise CallerError(f"{path}: no such file")
-    return [] if path is None else [str(path), loader.read(path)]

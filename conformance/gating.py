@@ -9,14 +9,15 @@ from pathlib import Path
 
 import typer
 
-from conformance.errors import ConformanceError
 from conformance.gate import baseline as texts
 from conformance.gate import formats, side, suggest, words
+from conformance.gate.confirm import confirm as again
 from conformance.gate.gate import Result
 from conformance.gate.gate import gate as compare
 from conformance.gate.side import Side
 from conformance.judge import known as known_differences
 from conformance.judge.known import Known
+from conformance.run import target
 
 
 def gate(
@@ -26,22 +27,44 @@ def gate(
     known: Path | None,
     outputs: Mapping[str, Path],
     annotate: bool,
+    confirm: int = 0,
+    config: Path | None = None,
 ) -> None:
     """Compare, print, write; exits 1 for regressions.
+
+    With `confirm`, what changed is made that often again by the candidate's targets first.
 
     When nothing can be compared, the `outputs` say so too: what a gate left there before must not
     be read in its place.
     """
-    try:
-        with sides(baseline, candidate) as (before, after):
-            result = compare(before, after, known=excuses(known, after), today=date.today())
-            tell(result, outputs, annotate=annotate)
-    except ConformanceError as error:
-        formats.write_failure(str(error), outputs)
-        if annotate:
-            typer.echo(formats.github_error("gate", str(error)))
-        raise
+    with failing_into(outputs, annotate=annotate):
+        result = compared(baseline, candidate, known)
+        if confirm and result.changes and candidate.is_file():
+            typer.echo(f"repeating {len(result.changes)} changes", err=True)
+            configured = target.configured(config)
+            targets = [target.parse(name, configured) for name in result.candidate.targets]
+            again(candidate, targets, result.changes, times=confirm)
+            result = compared(baseline, candidate, known)
+        tell(result, outputs, annotate=annotate)
     raise typer.Exit(result.exit_code)
+
+
+def compared(baseline: Path, candidate: Path, known: Path | None) -> Result:
+    """Open both sides and compare them."""
+    with sides(baseline, candidate) as (before, after):
+        return compare(before, after, known=excuses(known, after), today=date.today())
+
+
+@contextmanager
+def failing_into(outputs: Mapping[str, Path], *, annotate: bool) -> Iterator[None]:
+    """Write into `outputs` that nothing was compared, and why, when that is so."""
+    try:
+        yield
+    except Exception as error:
+        formats.write_failure(" ".join(str(error).split()), outputs)
+        if annotate:
+            typer.echo(formats.github_error("conformance", str(error)))
+        raise
 
 
 def tell(result: Result, outputs: Mapping[str, Path], *, annotate: bool) -> None:

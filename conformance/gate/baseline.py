@@ -12,7 +12,8 @@ time.  One line of an operation's file stands for what one call did::
 
 that is: target, numbers of pairs, call, behaviour, status, error in roundoffs of value and gradient
 (``-`` for none), what happened unless it returned, kinds found, those of them that are not declared
-after ``!``, and after each ``~`` the kinds that a repetition showed instead.
+after ``!``, those that come and go after ``?``, and after each ``~`` what a repetition showed
+instead.
 """
 
 from __future__ import annotations
@@ -178,6 +179,8 @@ def _line(record: Record) -> str:
         words.append("+" + "/".join(record.kinds))
     if record.open:
         words.append("!" + "/".join(record.open))
+    if record.sometimes:
+        words.append("?" + "/".join(record.sometimes))
     return " ".join([*words, *("~" + "/".join(kinds) for kinds in record.variants)])
 
 
@@ -237,10 +240,10 @@ def _records(path: Path, operation: str, tags: Mapping[str, str]) -> Iterator[Re
 
 def _record(given: tuple[str, str, str, str, str], words: list[str]) -> Record:
     behaviour, status, ratio, gradient, *rest = words
-    marked: dict[str, list[str]] = {mark: [] for mark in "=+!~"}
+    marked: dict[str, list[str]] = {mark: [] for mark in "=+!?~"}
     for word in rest:
         marked[word[0]].append(word[1:])
-    kinds, open_ = (tuple(k for w in marked[m] for k in w.split("/")) for m in "+!")
+    kinds, open_, sometimes = (tuple(k for w in marked[m] for k in w.split("/")) for m in "+!?")
     return Record(
         *given,
         status=_BY_WORD[status],
@@ -250,6 +253,7 @@ def _record(given: tuple[str, str, str, str, str], words: list[str]) -> Record:
         open=open_,
         ratio=None if ratio == "-" else float(ratio),
         gradient_ratio=None if gradient == "-" else float(gradient),
+        sometimes=sometimes,
         variants=tuple(tuple(filter(None, word.split("/"))) for word in marked["~"]),
     )
 

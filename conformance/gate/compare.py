@@ -131,9 +131,7 @@ def _varying(old: Record, new: Record, context: Context) -> Change | None:
 
 def _gained(old: Record, new: Record) -> tuple[set[str], set[str]]:
     """Return the kinds of difference that only `new` shows, and those that only `old` does."""
-    before = {kind for seen in (old.kinds, *old.variants) for kind in seen}
-    after = {kind for seen in (new.kinds, *new.variants) for kind in seen}
-    return after - before, before - after
+    return set(new.kinds) - old.shown, set(old.kinds) - new.shown
 
 
 def _change(category: Category, old: Record, new: Record, context: Context) -> Change:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from conformance.judge.declared import declared
+from conformance.judge.declared import declared, sometimes
 from conformance.judge.judge import Judged
 from conformance.judge.verdict import Finding, Status
 from conformance.run.behaviour import behaviour, outcome_label
@@ -25,7 +25,8 @@ class Record:
     difference found, declared or not; `open` those that the case file does not declare.
     `behaviour` is the hash of what the framework did and `label` its name, such as ``raised
     ValueError``; `ratio` and `gradient_ratio` are errors in roundoffs.  `variants` holds the kinds
-    found on each other behaviour that repetitions showed.  `failed` says that the judge broke down.
+    found on each other behaviour that repetitions showed, `sometimes` the kinds that the case file
+    says come and go.  `failed` says that the judge broke down.
     """
 
     case: str
@@ -42,6 +43,7 @@ class Record:
     gradient_ratio: float | None = None
     detail: str = ""
     variants: tuple[tuple[str, ...], ...] = ()
+    sometimes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     failed: bool = False
 
@@ -62,8 +64,14 @@ class Record:
 
     @property
     def varies(self) -> bool:
-        """Whether repetitions of the call did different things."""
-        return bool(self.variants)
+        """Whether the call does different things: as repetitions showed, or the case file says."""
+        return bool(self.variants or self.sometimes)
+
+    @property
+    def shown(self) -> set[str]:
+        """All kinds of difference that it showed, or may show at times."""
+        seen = (self.kinds, self.sometimes, *self.variants)
+        return {kind for kinds in seen for kind in kinds}
 
     def row(self) -> list[Any]:
         """Return what a run's plan does not say of the item, in builtin types."""
@@ -77,8 +85,8 @@ class Record:
         return cls(*_names(planned), **given)
 
     @classmethod
-    def of(cls, planned: PlannedItem, judged: Judged, others: list[Judged]) -> Self:
-        """Return the record of a judged item; `others` is the verdict on each variant of it."""
+    def of(cls, planned: PlannedItem, judged: Judged) -> Self:
+        """Return the record of a judged item."""
         verdict, outcome = judged.verdict, judged.outcome
         status = Status.DIFFERS if verdict.status is Status.KNOWN else verdict.status
         open_ = [f for f in verdict.findings if not declared(judged.item, f)]
@@ -93,7 +101,7 @@ class Record:
             ratio=_plain(verdict.ratio),
             gradient_ratio=_plain(verdict.gradient_ratio),
             detail=evidence(verdict.findings) or verdict.why[:DETAIL],
-            variants=tuple(sorted({tuple(k.value for k in o.verdict.kinds) for o in others})),
+            sometimes=tuple(kind.value for kind in sometimes(judged.item)),
             warnings=tuple(dict.fromkeys(normal(*warning) for warning in seen)),
             failed=verdict.failed,
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from importlib import metadata
@@ -16,11 +16,10 @@ from typing import Any
 from conformance.errors import HarnessError
 from conformance.gate.record import Record
 from conformance.judge.item import Item
-from conformance.judge.judge import Judged, judge
-from conformance.judge.run import Verdicts, judge_run
+from conformance.judge.judge import judge
+from conformance.judge.run import Verdicts, items, judge_run
 from conformance.run.outcome import Outcome
 from conformance.run.store import RunFile
-from conformance.run.target import framework_of
 
 SELECTION = ("select", "quick", "covering")
 """What a run's manifest says of the items it was asked for."""
@@ -116,12 +115,18 @@ def files(texts: Mapping[str, str]) -> dict[str, str]:
 
 def keep(run: RunFile, verdicts: Verdicts) -> list[Record]:
     """Return the records of a judged run, and leave them in its file for the next reader."""
-    judged = verdicts.judgement.judged
-    others = _judged_variants(run, judged, verdicts)
-    records = [
-        Record.of(planned, one, others.get(number, []))
-        for number, (planned, one) in enumerate(zip(run.items(), judged, strict=True))
-    ]
+    both = zip(run.items(), verdicts.judgement.judged, strict=True)
+    records = [Record.of(planned, judged) for planned, judged in both]
+    return add_variants(run, records)
+
+
+def add_variants(run: RunFile, records: list[Record]) -> list[Record]:
+    """Return `records` with what repetitions did otherwise, judged, and leave them in the file."""
+    variants = run.variants()
+    if variants:
+        records = list(records)
+        for number, kinds in _judged_variants(run, variants):
+            records[number] = replace(records[number], variants=kinds)
     run.keep_records(judged_by(), (record.row() for record in records))
     return records
 
@@ -130,34 +135,32 @@ def _kept(run: RunFile) -> list[Record] | None:
     rows = run.records(judged_by())
     if rows is None:
         return None
-    return [Record.of_row(*pair) for pair in zip(run.items(), rows, strict=True)]
+    records = [Record.of_row(*pair) for pair in zip(run.items(), rows, strict=True)]
+    if run.manifest.get("variants_judged") != run.variant_count():
+        return add_variants(run, records)
+    return records
 
 
 def _judged_variants(
-    run: RunFile, judged: list[Judged], verdicts: Verdicts
-) -> dict[int, list[Judged]]:
-    """Judge, by number of the item, what repetitions did otherwise."""
-    variants = run.variants()
-    if not variants:
-        return {}
+    run: RunFile, variants: Mapping[tuple[str, str], list[Outcome]]
+) -> Iterator[tuple[int, tuple[tuple[str, ...], ...]]]:
+    """Yield, for each item that varies, its number and the kinds found on each variant."""
     given: list[tuple[Item, Outcome]] = []
     numbers: list[int] = []
-    peers = [(one.item, one.outcome) for one in judged]
-    for number, (planned, (item, _)) in enumerate(zip(run.items(), peers, strict=True)):
+    everything = list(items(run, run.corpus()))
+    for number, (planned, (item, _)) in enumerate(zip(run.items(), everything, strict=True)):
         for outcome in variants.get((planned.target, planned.call), ()):
             given.append((item, outcome))
             numbers.append(number)
     # What PyTorch did goes along, for the operations that have no oracle.
     wanted = {id(item.case) for item, _ in given}
-    beside = [
-        (i, o) for i, o in peers if id(i.case) in wanted and framework_of(i.target) == "torch"
-    ]
-    versions = {n: str(i["version"]) for n, i in verdicts.targets.items() if "version" in i}
-    found = judge([*beside, *given], versions=versions, today=date.min, complete=False).judged
-    by_number: dict[int, list[Judged]] = {}
-    for number, one in zip(numbers, found[len(beside) :], strict=True):
-        by_number.setdefault(number, []).append(one)
-    return by_number
+    peers = [(i, o) for i, o in everything if id(i.case) in wanted and i.framework == "torch"]
+    versions = {n: str(i["version"]) for n, i in run.targets().items() if "version" in i}
+    found = judge([*peers, *given], versions=versions, today=date.min, complete=False).judged
+    kinds: dict[int, set[tuple[str, ...]]] = {}
+    for number, judged in zip(numbers, found[len(peers) :], strict=True):
+        kinds.setdefault(number, set()).add(tuple(k.value for k in judged.verdict.kinds))
+    yield from ((number, tuple(sorted(seen))) for number, seen in kinds.items())
 
 
 def warnings_of(records: list[Record]) -> dict[str, frozenset[str]]:

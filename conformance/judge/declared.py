@@ -13,7 +13,7 @@ from conformance.judge.item import Item
 from conformance.judge.verdict import Finding, Status, Verdict
 from conformance.run.outcome import Outcome, Unavailable
 from conformance.run.target import covers, plainest
-from conformance.taxonomy import SIGNATURE_KINDS
+from conformance.taxonomy import SIGNATURE_KINDS, Kind
 
 
 class Seen(Protocol):
@@ -46,6 +46,18 @@ def declared(item: Item, finding: Finding) -> bool:
         and _excuses(difference, finding)
         for difference in item.case.operation.differences_of(item.pair)
     )
+
+
+def sometimes(item: Item) -> tuple[Kind, ...]:
+    """Return the kinds of difference that the case file says `item` shows at times only."""
+    declared_so = (
+        difference.kind
+        for difference in item.case.operation.differences_of(item.pair)
+        if difference.sometimes
+        and _speaks_of(difference, item)
+        and item.case.covered_by(difference.cases)
+    )
+    return tuple(dict.fromkeys(declared_so))
 
 
 def stale(seen: Iterable[Seen]) -> list[str]:

@@ -71,7 +71,7 @@ def judge_runs(runs: Sequence[RunFile], *, today: date, corpus: Corpus | None = 
     corpus = corpus or runs[0].corpus()
     targets = {name: info for run in runs for name, info in run.targets().items()}
     signatures = {name: run.signatures(name) for run in runs for name in run.targets()}
-    given = [found for run in runs for found in _items(run, corpus, run.targets())]
+    given = [found for run in runs for found in items(run, corpus)]
     operations = dict.fromkeys(item.case.operation.operation for item, _ in given)
     chosen = [corpus.documents[name].operation for name in operations]
     messages = _messages(signatures)
@@ -120,10 +120,9 @@ def _agree(runs: Sequence[RunFile]) -> None:
             seen[name] = run
 
 
-def _items(
-    run: RunFile, corpus: Corpus, targets: dict[str, dict[str, Any]]
-) -> Iterator[tuple[Item, Outcome]]:
-    outcomes = run.outcomes()
+def items(run: RunFile, corpus: Corpus) -> Iterator[tuple[Item, Outcome]]:
+    """Yield every item that `run` planned with its outcome, in the order of the plan."""
+    outcomes, targets = run.outcomes(), run.targets()
     pairs: dict[tuple[str, str], Pair] = {}
     for planned, case in run.cases(corpus):
         key = (case.operation.operation, planned.pair)

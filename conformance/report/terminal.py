@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,7 +57,7 @@ class Progress:
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._tasks: dict[str, bars.TaskID] = {}
+        self._tasks: dict[tuple[str, str], bars.TaskID] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -73,21 +73,24 @@ class Progress:
 
     def __call__(self, event: pool.Event) -> None:
         """Show one event."""
+        self._show(event, "")
+
+    def of(self, side: str) -> Callable[[pool.Event], None]:
+        """Return an observer of one of several runs, whose bars carry the name `side`."""
+        return lambda event: self._show(event, side)
+
+    def _show(self, event: pool.Event, side: str) -> None:
+        key = (side, getattr(event, "target", ""))
         match event:
             case pool.Queued():
-                self._tasks[event.target] = self._bars.add_task(
-                    event.target, total=event.calls, note="waiting"
-                )
+                label = f"{event.target} of {side}" if side else event.target
+                self._tasks[key] = self._bars.add_task(label, total=event.calls, note="waiting")
             case pool.Started():
-                self._bars.update(
-                    self._tasks[event.target], note=str(event.info.get("version", ""))
-                )
+                self._bars.update(self._tasks[key], note=str(event.info.get("version", "")))
             case pool.Done():
-                self._bars.advance(self._tasks[event.target])
+                self._bars.advance(self._tasks[key])
             case pool.Refused():
-                self._bars.update(
-                    self._tasks[event.target], note=f"unavailable: {event.reason}"[:80]
-                )
+                self._bars.update(self._tasks[key], note=f"unavailable: {event.reason}"[:80])
 
 
 def summary(verdicts: Verdicts, out: Path) -> None:

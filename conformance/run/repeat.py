@@ -13,6 +13,9 @@ from conformance.run.behaviour import behaviour
 from conformance.run.store import RunFile
 from conformance.run.target import Target
 
+IDENTITY = ("version", "build", "device", "mode", "python", "numpy")
+"""What must not change of a target in the middle of a run."""
+
 
 def repeat(
     run: RunFile,
@@ -40,6 +43,8 @@ def repeat(
         for event in pool.execute(lanes, jobs=jobs, timeout=timeout):
             observer(event)
             match event:
+                case pool.Started():
+                    same_target(run, event)
                 case pool.Done():
                     if _varies(run, event):
                         varied.add((event.target, event.call))
@@ -48,6 +53,17 @@ def repeat(
                         f"{run.path}: {event.target} could not be repeated: {event.reason}"
                     )
     return len(varied)
+
+
+def same_target(run: RunFile, event: pool.Started) -> None:
+    """Refuse to mix the outcomes of two versions of a framework in one run."""
+    before = run.targets().get(event.target, {})
+    for key in IDENTITY:
+        if "unavailable" not in before and before.get(key) != event.info.get(key):
+            raise HarnessError(
+                f"{run.path}: {event.target} had {key} {before.get(key)}, and now has "
+                f"{event.info.get(key)}; outcomes of both do not go into one run"
+            )
 
 
 def _varies(run: RunFile, event: pool.Done) -> bool:

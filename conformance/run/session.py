@@ -22,6 +22,7 @@ from conformance.errors import HarnessError
 from conformance.run import pool
 from conformance.run.cover import Cover
 from conformance.run.repeat import repeat as again
+from conformance.run.repeat import same_target
 from conformance.run.select import Selection
 from conformance.run.store import PlannedItem, RunFile
 from conformance.run.target import Target
@@ -30,8 +31,6 @@ from conformance.taxonomy import Kind
 BATCH = 64
 BATCH_SECONDS = 0.5
 DEADLY = (Kind.CRASH, Kind.HANG)
-IDENTITY = ("version", "build", "device", "mode", "python", "numpy")
-"""What must not change of a target in the middle of a run."""
 
 
 @dataclass
@@ -209,7 +208,7 @@ def _collect(run: RunFile, events: Iterator[pool.Event], observer: Observer) -> 
                 case pool.Done():
                     batch.append((event.target, event.call, event.message))
                 case pool.Started():
-                    _same_target(run, event)
+                    same_target(run, event)
                     run.target(event.target, event.info)
                 case pool.Lost():
                     lost[event.target] = event.reason
@@ -224,14 +223,3 @@ def _collect(run: RunFile, events: Iterator[pool.Event], observer: Observer) -> 
     finally:
         run.add(batch)
     return lost
-
-
-def _same_target(run: RunFile, event: pool.Started) -> None:
-    """Refuse to mix the outcomes of two versions of a framework in one run."""
-    before = run.targets().get(event.target, {})
-    for key in IDENTITY:
-        if "unavailable" not in before and before.get(key) != event.info.get(key):
-            raise HarnessError(
-                f"{run.path}: {event.target} had {key} {before.get(key)}, and now has "
-                f"{event.info.get(key)}; run without --resume to start over"
-            )

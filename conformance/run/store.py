@@ -191,7 +191,7 @@ class RunFile:
                 self._db.execute("DELETE FROM records")
                 rows = enumerate(map(json.dumps, records), 1)
                 self._db.executemany("INSERT INTO records VALUES (?, ?)", rows)
-            self.note(judged_by=judged_by)
+            self.note(judged_by=judged_by, variants_judged=self.variant_count())
         except sqlite3.OperationalError:
             return False
         return True
@@ -253,6 +253,12 @@ class RunFile:
                 known = outcome.from_message(outcome.loads(message))
                 found.setdefault((target, call), []).append(known)
         return found
+
+    def variant_count(self) -> int:
+        """Return how many variants there are."""
+        if not self._has("variants"):
+            return 0
+        return int(self._db.execute("SELECT COUNT(*) FROM variants").fetchone()[0])
 
     def records(self, judged_by: str) -> list[Any] | None:
         """Return the record of each item in the order of the plan, or None if it has none.

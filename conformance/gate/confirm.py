@@ -1,0 +1,52 @@
+"""What changed, run again: a call that does not repeat by itself has not changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from conformance.gate.change import Change
+from conformance.run import session
+from conformance.run.pool import DEFAULT_JOBS, Event
+from conformance.run.repeat import repeat
+from conformance.run.select import Selection
+from conformance.run.store import RunFile
+from conformance.run.target import Target
+
+TIMES = 5
+"""Of a call that gives one of two results as by a toss, both sides repeat the first by chance once
+in 2**10; other odds are better."""
+
+
+def confirm(
+    path: Path,
+    targets: Sequence[Target],
+    changes: Iterable[Change],
+    *,
+    times: int = TIMES,
+    jobs: int = DEFAULT_JOBS,
+    timeout: float = 60.0,
+    observer: Callable[[Event], None] = lambda _: None,
+) -> None:
+    """Make the calls that `changes` speak of `times` more, and keep in the run file at `path` what
+    comes out otherwise.
+
+    `targets` are those of the run.  HarnessError when one of them is not what it was in the run.
+    """
+    wanted = {(change.case, change.pair) for change in changes if change.case}
+    run = RunFile.open(path)
+    try:
+        facts = run.manifest
+        selection = Selection(
+            facts.get("select") or "", bool(facts.get("quick")), bool(facts.get("covering"))
+        )
+        made = session.make_plan(run.corpus(), targets, selection)
+        items = ((i.target, i.call) for i in made.items if (i.case, i.pair) in wanted)
+        keys = set(items)
+        calls = {
+            target: {name: call for name, call in found.items() if (target, name) in keys}
+            for target, found in made.calls.items()
+        }
+        repeat(run, targets, calls, times=times, jobs=jobs, timeout=timeout, observer=observer)
+    finally:
+        run.close()
