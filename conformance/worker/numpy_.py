@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from conformance.reference import registry
 from conformance.reference.distribution import Distribution
-from conformance.reference.dtypes import output_dtypes
+from conformance.reference.dtypes import BFLOAT16, numpy_dtype, output_dtypes
 from conformance.reference.registry import Identities, Result
 from conformance.worker import wire
 from conformance.worker.base import Adapter, Message, TargetUnavailable
-
-BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
 class NumpyAdapter(Adapter):
@@ -109,7 +106,7 @@ def _cast(value: Any, names: Iterator[str]) -> Any:
     name = next(names)
     if value is None:
         return None
-    return np.asarray(value).astype(BFLOAT16 if name == "bfloat16" else name)
+    return np.asarray(value).astype(numpy_dtype(name))
 
 
 ADAPTER = NumpyAdapter

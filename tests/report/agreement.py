@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from conformance.corpus.expand import ExpandedCase
-from conformance.corpus.inputs import numpy_dtype
 from conformance.corpus.loader import Corpus, load
 from conformance.corpus.pairs import Call, plan, reference_call, to_wire
 from conformance.corpus.schema import Pair
+from conformance.reference.dtypes import numpy_dtype
 from conformance.report.code import source
 from conformance.run.outcome import to_array
 from conformance.run.session import DEADLY
