@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.corpus.loader import Corpus
-from conformance.corpus.schema import apis as of_side
+from conformance.corpus.sides import apis as of_side
 from conformance.coverage import published
 from conformance.errors import HarnessError, Problem
 from conformance.judge import signature

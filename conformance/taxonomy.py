@@ -8,6 +8,10 @@ from typing import Literal
 Framework = Literal["torch", "mindspore"]
 FRAMEWORKS: tuple[Framework, ...] = ("torch", "mindspore")
 
+Library = Literal["torch", "mindspore", "numpy"]
+LIBRARIES: tuple[Library, ...] = (*FRAMEWORKS, "numpy")
+"""What has APIs that a pair may name: the frameworks that are compared, and NumPy."""
+
 DTYPES = (
     "bool", "uint8", "int8", "int16", "int32", "int64",
     "float16", "bfloat16", "float32", "float64", "complex64", "complex128",

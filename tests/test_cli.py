@@ -120,6 +120,20 @@ def test_only_numpy_is_3(project: Project) -> None:
     assert project.run("run", "-t", "numpy")[0] == 3
 
 
+def test_an_api_of_numpy_is_executed(project: Project) -> None:
+    """It is NumPy that answers then, not our reference."""
+    text = (project.folder / "cases" / "absolute.yaml").read_text(encoding="utf-8")
+    project.write("cases/absolute.yaml", text.replace("pairs: [{", "pairs: [{numpy: numpy.abs}, {"))
+    code, out, _ = project.run("run", "-t", "numpy", "-k", "numpy.abs")
+    assert code == 0
+    assert "no framework was run" not in out
+    assert project.run("run", "-t", "numpy", "-k", "torch.abs")[0] == 3
+    code, out, _ = project.run("show", "absolute/some", "-t", "numpy")
+    assert code == 0
+    assert "output = np.abs(input)" in out
+    assert "from conformance.reference.elementwise import abs" in out
+
+
 def test_select_runs_a_part(project: Project) -> None:
     code, out, _ = project.run("run", *TARGETS, "-k", "float32 and not mindspore:")
     assert code == 0

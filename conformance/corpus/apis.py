@@ -40,6 +40,9 @@ NAMESPACES = frozenset(
         "mindspore.common.initializer",
         "mindspore.experimental.optim",
         "mindspore.experimental.optim.lr_scheduler",
+        "numpy",
+        "numpy.linalg",
+        "numpy.fft",
     ]
 )
 DENIED = frozenset(
@@ -119,6 +122,74 @@ DENIED = frozenset(
         "ops_loader",
     ]
 )
+DENIED_IN_NUMPY = frozenset(
+    [
+        # files, and URLs that are fetched like files
+        "DataSource",
+        "fromregex",
+        "genfromtxt",
+        "loads",
+        "loadtxt",
+        "mafromtxt",
+        "memmap",
+        "ndfromtxt",
+        "recfromcsv",
+        "recfromtxt",
+        "savetxt",
+        "savez",
+        "savez_compressed",
+        # memory that is not an array's, or was never written
+        "byte_bounds",
+        "chararray",
+        "ndarray",
+        "nested_iters",
+        "nditer",
+        "recarray",
+        "record",
+        "void",
+        # what calls functions it is given
+        "apply_along_axis",
+        "apply_over_axes",
+        "frompyfunc",
+        "fromfunction",
+        "fromiter",
+        "piecewise",
+        "vectorize",
+        # modules, source and names by their text; what prints
+        "add_docstring",
+        "add_newdoc",
+        "add_newdoc_ufunc",
+        "bmat",
+        "deprecate",
+        "deprecate_with_doc",
+        "disp",
+        "get_include",
+        "info",
+        "lookfor",
+        "safe_eval",
+        "show_config",
+        "show_runtime",
+        "source",
+        "test",
+        "who",
+        # settings of the whole process
+        "errstate",
+        "geterr",
+        "geterrcall",
+        "geterrobj",
+        "get_printoptions",
+        "getbufsize",
+        "printoptions",
+        "set_numeric_ops",
+        "set_string_function",
+        "set_typeDict",
+        "setbufsize",
+        "seterr",
+        "seterrcall",
+        "seterrobj",
+    ]
+)
+"""Beside `DENIED`; in other namespaces these words name harmless things."""
 
 
 def refused(api: str) -> str | None:
@@ -128,6 +199,6 @@ def refused(api: str) -> str | None:
         return f"{api!r} is not public: {private[0]!r}"
     if namespace not in NAMESPACES:
         return f"{api!r} is refused: {namespace or api!r} is not a namespace of tensor operations"
-    if name in DENIED:
+    if name in DENIED or (namespace.split(".")[0] == "numpy" and name in DENIED_IN_NUMPY):
         return f"{api!r} is refused: {name!r} reaches beyond tensors"
     return None

@@ -5,20 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from conformance.corpus.arrays import Input
 from conformance.corpus.model import MAX_ELEMENTS
 from conformance.errors import CaseError
+from conformance.reference.dtypes import cast
 
 Array = np.ndarray[Any, Any]
-BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
-
-
-def numpy_dtype(name: str) -> np.dtype[Any]:
-    """Return the NumPy dtype named `name`; bfloat16 is the ml_dtypes extension type."""
-    return BFLOAT16 if name == "bfloat16" else np.dtype(name)
 
 
 def draw(spec: Input, random: np.random.RandomState, dtype: str | None, folder: Path) -> Array:
@@ -36,14 +30,6 @@ def draw(spec: Input, random: np.random.RandomState, dtype: str | None, folder: 
     if spec.reshape is not None:
         raw = raw.reshape(spec.reshape)
     return cast(raw, spec.dtype or dtype or _natural(raw))
-
-
-def cast(array: Array, dtype: str) -> Array:
-    """Return `array` in the dtype named `dtype`; overflow to infinity is silent, as in a kernel."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if array.dtype.kind == "c" and not dtype.startswith("complex"):
-            array = array.real
-        return np.asarray(array.astype(numpy_dtype(dtype)))
 
 
 def _raw(spec: Input, random: np.random.RandomState, folder: Path) -> Array:

@@ -13,6 +13,9 @@ Api = Annotated[
     str,
     StringConstraints(pattern=r"^(torch|mindspore)(\.[A-Za-z_][A-Za-z0-9_]*)+$", max_length=120),
 ]
+NumpyApi = Annotated[
+    str, StringConstraints(pattern=r"^numpy(\.[A-Za-z_][A-Za-z0-9_]*)+$", max_length=120)
+]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 Scalar = None | bool | int | float | str
 Shape = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=16)]

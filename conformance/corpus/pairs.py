@@ -13,9 +13,10 @@ import numpy as np
 
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.inputs import Array
-from conformance.corpus.schema import Composite, Convert, Pair, Side, Step
+from conformance.corpus.schema import Convert, Pair
+from conformance.corpus.sides import Composite, Side, Step
 from conformance.errors import CaseError
-from conformance.taxonomy import Framework
+from conformance.taxonomy import Library
 from conformance.worker import wire
 from conformance.worker.wire import Term
 
@@ -71,8 +72,10 @@ class Call:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
+def plan(case: ExpandedCase, pair: Pair, framework: Library) -> Call | None:
     """Return the call `framework` makes for `case` through `pair`; None when it has no side.
+
+    NumPy is a framework without gradients here.
 
     Raises CaseError when a value cannot be converted as the pair says, and when the tensor whose
     method is called is left out.
@@ -88,7 +91,7 @@ def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
             if name in values:
                 values[name] = _converted(conversion, case, name)
     steps = _steps(case, pair, framework, side, _given(case, values))
-    steps[-1]["fixed"] |= {k: _wire(v) for k, v in {**_fixed(pair, framework), **extra}.items()}
+    steps[-1]["fixed"] |= {k: _wire(v) for k, v in {**pair.fixed(framework), **extra}.items()}
     for step in steps:
         if step["form"] in ("method", "property", "result") and not step["args"]:
             raise CaseError(f"{step['api']} is called on its first input, which is left out")
@@ -101,7 +104,7 @@ def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
             "steps": steps,
             "returns": side.returns if isinstance(side, Composite) else None,
             "values": values,
-            "gradients": _differentiated(case, steps, values),
+            "gradients": [] if framework == "numpy" else _differentiated(case, steps, values),
             "training": case.case.training,
             "seed": case.case.seed + SEED_OF_DRAWS,
             **order,
@@ -109,8 +112,13 @@ def plan(case: ExpandedCase, pair: Pair, framework: Framework) -> Call | None:
     )
 
 
+def numpy_call(case: ExpandedCase, pair: Pair) -> Call | None:
+    """Return the call of the target ``numpy``: NumPy's API where the pair names one."""
+    return plan(case, pair, "numpy") if pair.numpy else reference_call(case)
+
+
 def reference_call(case: ExpandedCase) -> Call | None:
-    """Return the call of the target ``numpy``: the reference in the case's own dtype."""
+    """Return the call of the reference in the case's own dtype."""
     name = case.operation.reference
     if name is None:
         return None
@@ -201,10 +209,6 @@ def _hashable(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else repr(value)
 
 
-def _fixed(pair: Pair, framework: Framework) -> Mapping[str, Any]:
-    return pair.torch_fixed if framework == "torch" else pair.mindspore_fixed
-
-
 def _given(case: ExpandedCase, values: Wire) -> dict[str, Term]:
     """Return the parameters that have a value, and the term that stands for each."""
     given: dict[str, Term] = {}
@@ -218,15 +222,14 @@ def _given(case: ExpandedCase, values: Wire) -> dict[str, Term]:
 
 
 def _steps(
-    case: ExpandedCase, pair: Pair, framework: Framework, side: Side, given: dict[str, Term]
+    case: ExpandedCase, pair: Pair, framework: Library, side: Side, given: dict[str, Term]
 ) -> list[Wire]:
     if isinstance(side, Composite):
         return [_composed(step, given) for step in side.steps]
     form = pair.step_form(framework)
     names = pair.names(framework)
     parameters = case.operation.parameters
-    positional = pair.torch_positional if framework == "torch" else pair.mindspore_positional
-    args = _leading(case, positional, given)
+    args = _leading(case, pair.positional(framework), given)
     rest = [n for n in given if n not in args and parameters[n].role != "state"]
     constructs = form in ("module", "optimizer", "schedule")
     options = {names.get(n, n): given[n] for n in rest if parameters[n].role == "option"}

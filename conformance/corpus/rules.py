@@ -12,17 +12,16 @@ from pydantic import ValidationError
 
 from conformance.corpus.apis import refused
 from conformance.corpus.arrays import Input, Sequence
-from conformance.corpus.difference import Difference
 from conformance.corpus.expand import OPTION, ExpandedCase, expand, input_of
 from conformance.corpus.model import matches
-from conformance.corpus.pairs import is_function, plan
-from conformance.corpus.schema import Case, Composite, Operation, Pair, Side, Step
+from conformance.corpus.pair_rules import Broken, broken_differences, broken_pairs, functions
+from conformance.corpus.pairs import plan
+from conformance.corpus.schema import Case, Operation
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CaseError
 from conformance.reference import registry
-from conformance.taxonomy import DTYPES, FRAMEWORKS, NOT_FOUND_YET, SIGNATURE_KINDS
+from conformance.taxonomy import DTYPES, LIBRARIES
 
-Broken = Iterator[tuple[Path_, str]]
 MAX_EXPANSIONS = 2_000
 
 
@@ -31,7 +30,7 @@ def broken_rules(operation: Operation, folder: Path) -> Broken:
 
     Inputs are drawn only when everything else is sound.
     """
-    checks = (_reference, _pairs, _shared, _cases, _documents)
+    checks = (_reference, broken_pairs, _shared, _cases, _documents)
     broken = [found for check in checks for found in check(operation)]
     yield from broken or _expanded(operation, folder)
 
@@ -55,88 +54,14 @@ def _reference(operation: Operation) -> Broken:
             yield ("gradients", i), f"{name!r} is not a parameter of this operation"
 
 
-def _pairs(operation: Operation) -> Broken:
-    ids = Counter(pair.id for pair in operation.pairs)
-    for i, pair in enumerate(operation.pairs):
-        at: Path_ = ("pairs", i)
-        if ids[pair.id] > 1:
-            yield at, f"pair {pair.id!r} is listed twice"
-        for framework in FRAMEWORKS:
-            yield from _side(operation, pair.side(framework), framework, (*at, framework))
-        for key in ("torch_names", "mindspore_names", "mindspore_convert"):
-            for name in getattr(pair, key):
-                if name not in operation.parameters:
-                    yield (*at, key, name), f"{name!r} is not a parameter of this operation"
-        for key in ("torch_positional", "mindspore_positional"):
-            for j, name in enumerate(getattr(pair, key) or []):
-                if name not in operation.parameters:
-                    yield (*at, key, j), f"{name!r} is not a parameter of this operation"
-        yield from _differences(operation, pair.differences, (*at, "differences"), [pair])
-        for j, pattern in enumerate(pair.cases or []):
-            if not _names_a_case(operation, pattern):
-                yield (*at, "cases", j), f"no case of this file matches {pattern!r}"
-
-
-def _side(operation: Operation, side: Side | None, framework: str, at: Path_) -> Broken:
-    for where, api in _apis(side, at):
-        if not api.startswith(framework + "."):
-            yield where, f"{api!r} is not an API of {framework}"
-        elif why := refused(api):
-            yield where, why
-    if isinstance(side, Composite):
-        for j, step in enumerate(side.steps):
-            yield from _step(operation, step, j, (*at, "steps", j))
-        for k, number in enumerate(side.returns or []):
-            if not 0 <= number < len(side.steps):
-                yield (*at, "returns", k), f"there is no step {number}"
-
-
-def _step(operation: Operation, step: Step, number: int, at: Path_) -> Broken:
-    named = [
-        ((*at, key, name), parameter)
-        for key in ("kwargs", "constructor")
-        for name, parameter in getattr(step, key).items()
-    ]
-    for where, arg in _terms(step, at):
-        if isinstance(arg, int) and not 0 <= arg < number:
-            yield where, f"step {arg} is not an earlier step"
-        if isinstance(arg, str) and not is_function(arg):
-            named.append((where, arg))
-    for where, name in named:
-        if name not in operation.parameters:
-            yield where, f"{name!r} is not a parameter of this operation"
-
-
-def _apis(side: Side | None, at: Path_) -> Iterator[tuple[Path_, str]]:
-    """Yield where each API of `side` is named, those passed as arguments included."""
-    if isinstance(side, str):
-        yield at, side
-    elif side is not None:
-        for j, step in enumerate(side.steps):
-            here = (*at, "steps", j)
-            if step.api is not None:
-                yield (*here, "api"), step.api
-            for where, arg in _terms(step, here):
-                if isinstance(arg, str) and is_function(arg):
-                    yield where, arg
-            for name, value in step.fixed.items():
-                if isinstance(value, dict) and "api" in value:
-                    yield (*here, "fixed", name), str(value["api"])
-
-
-def _terms(step: Step, at: Path_) -> Iterator[tuple[Path_, str | int]]:
-    """Yield where each argument of `step` is, and what it is; a list's members one by one."""
-    for k, arg in enumerate(step.args):
-        for one in arg if isinstance(arg, list) else [arg]:
-            yield (*at, "args", k), one
-
-
 def _shared(operation: Operation) -> Broken:
     """Check what the operation says of several pairs at once."""
     for j, difference in enumerate(operation.differences):
         at: Path_ = ("differences", j, "pairs")
         yield from _pair_patterns(operation, difference.pairs, at)
-    yield from _differences(operation, operation.differences, ("differences",), operation.pairs)
+    yield from broken_differences(
+        operation, operation.differences, ("differences",), operation.pairs
+    )
     for box, reason in operation.not_applicable.items():
         at = ("not_applicable", box)
         yield from _pair_patterns(operation, reason.pairs, (*at, "pairs"))
@@ -149,35 +74,6 @@ def _pair_patterns(operation: Operation, patterns: Iterable[str], at: Path_) -> 
     for k, pattern in enumerate(patterns):
         if not any(matches(pattern, pair.id) for pair in operation.pairs):
             yield (*at, k), f"no pair of this file matches {pattern!r}"
-
-
-def _differences(
-    operation: Operation, differences: Iterable[Difference], at: Path_, pairs: Iterable[Pair]
-) -> Broken:
-    for j, difference in enumerate(differences):
-        where = (*at, j)
-        kind = difference.kind.value
-        if difference.kind in NOT_FOUND_YET:
-            yield where, f"nothing finds {kind!r} by that name; declare the kind the run reports"
-        name = difference.replacement
-        if name is not None and name not in {pair.id for pair in operation.pairs}:
-            yield (*where, "replacement"), f"no pair of this file has the id {name!r}"
-        if difference.kind in SIGNATURE_KINDS:
-            named = difference.parameters or kind in ("order", "call-form")
-            if not named and any(pair.torch and pair.mindspore for pair in pairs):
-                yield where, f"name the parameters that differ by {kind}"
-            continue
-        if not difference.cases:
-            yield where, f"name the cases that show {kind}"
-        for k, pattern in enumerate(difference.cases):
-            if not _names_a_case(operation, pattern):
-                yield (*where, "cases", k), f"no case of this file matches {pattern!r}"
-
-
-def _names_a_case(operation: Operation, pattern: str) -> bool:
-    """Tell whether `pattern` may be the id of a case, or of a point of its grid."""
-    ids = [case.id for case in operation.cases]
-    return "*" in pattern or pattern.partition("[")[0] in ids
 
 
 def _cases(operation: Operation) -> Broken:
@@ -210,6 +106,19 @@ def _cases(operation: Operation) -> Broken:
                 yield (*at, "pairs", j), f"no pair of this file matches {pattern!r}"
         if case.slip and case.expect is None:
             yield (*at, "slip"), "a slip needs the claim it speaks of, in expect"
+        yield from _of_numpy(operation, case, at)
+        for key in ("parameters", "grid", "extra"):
+            yield from functions(getattr(case, key), (*at, key))
+
+
+def _of_numpy(operation: Operation, case: Case, at: Path_) -> Broken:
+    """Refuse what is said of NumPy's APIs where none is called: it would have no effect."""
+    if any(pair.numpy for pair in operation.pairs):
+        return
+    if case.expect and case.expect.raises and case.expect.raises.numpy:
+        yield (*at, "expect", "raises", "numpy"), "no pair of this file names an API of numpy"
+    if "numpy" in case.extra:
+        yield (*at, "extra", "numpy"), "no pair of this file names an API of numpy"
 
 
 def _named(case: Case, at: Path_) -> Iterator[tuple[Path_, str]]:
@@ -298,7 +207,7 @@ def _expanded(operation: Operation, folder: Path) -> Broken:
         for name, spec in case.specs.items():
             if spec.layout == "transposed" and min((0, 0, *case.arrays[name].shape)[-2:]) < 2:
                 yield (*at, "inputs"), f"{name!r} has no two axes to swap, so it is contiguous"
-        for pair, framework in itertools.product(case.pairs(), FRAMEWORKS):
+        for pair, framework in itertools.product(case.pairs(), LIBRARIES):
             try:
                 plan(case, pair, framework)
             except CaseError as error:

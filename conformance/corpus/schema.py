@@ -11,11 +11,10 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, model_validat
 
 from conformance.corpus.arrays import Input, Sequence
 from conformance.corpus.difference import Box, Difference, Reason, SharedDifference
-from conformance.corpus.model import Api, CaseId, Model, Name, Prose, Scalar, Text, matches
+from conformance.corpus.model import CaseId, Model, Name, NumpyApi, Prose, Scalar, Text, matches
 from conformance.corpus.published import Document, Expect, Source
-from conformance.taxonomy import Dtype, Framework
-
-Form = Literal["function", "method", "property", "module", "optimizer", "schedule", "random"]
+from conformance.corpus.sides import Form, Side, side_id
+from conformance.taxonomy import Dtype, Framework, Library
 
 
 class Parameter(Model):
@@ -32,64 +31,20 @@ class Parameter(Model):
     note: Text | None = None
 
 
-class Step(Model):
-    """One call of a composite.
-
-    `args` are canonical names, numbers of earlier steps for their results, lists of these, or the
-    APIs of functions to pass, such as ``mindspore.ops.exp``.
-    A step with ``call: result`` has no API: it calls what its first argument is.
-    """
-
-    api: Api | None = None
-    call: Form | Literal["result"] = "function"
-    args: list[str | int | list[str | int]]
-    kwargs: dict[str, str] = Field(default_factory=dict, description="framework name: canonical.")
-    constructor: dict[str, str] = Field(default_factory=dict)
-    fixed: dict[str, Any] = Field(
-        default_factory=dict,
-        description="Always passed, by its own name; {dtype: float64} stands for a dtype, "
-        "{api: mindspore.ops.exp} for a function.",
-    )
-
-    @model_validator(mode="after")
-    def _callee(self) -> Self:
-        if (self.api is None) != (self.call == "result"):
-            raise ValueError("give an api, or call: result to call what the first argument is")
-        return self
-
-
-class Composite(Model):
-    """Several calls that together perform what one API of the other framework does."""
-
-    steps: list[Step] = Field(min_length=1, max_length=16)
-    returns: list[int] | None = Field(None, description="Step numbers; default: the last step.")
-    name: Annotated[str, StringConstraints(pattern=r"^[\w.+ -]+$", max_length=80)] | None = Field(
-        None, description="What the pair's id calls it; default: its APIs, joined by +."
-    )
-
-    def apis(self) -> list[str]:
-        """Return the API of each step that has one."""
-        return [step.api for step in self.steps if step.api is not None]
-
-
-Side = Api | Composite
-
-
-def apis(side: Side | None) -> list[str]:
-    """Return the APIs of a side of a pair; none of a side that is not there."""
-    if side is None:
-        return []
-    return [side] if isinstance(side, str) else side.apis()
-
-
 Convert = Literal["one_minus", "negate", "pair", "list", "tensor", "insert_axis_2"]
 
 
 class Pair(Model):
-    """One PyTorch API and the MindSpore API that performs the same operation."""
+    """One PyTorch API and the MindSpore API that performs the same operation.
+
+    NumPy's API, if one is named, is called by the target ``numpy`` in place of the reference.
+    """
 
     torch: Side | None = None
     mindspore: Side | None = None
+    numpy: NumpyApi | None = Field(
+        None, description="NumPy's function; without one the target numpy runs the reference."
+    )
     call: Form | dict[Framework, Form] = "function"
     torch_names: dict[str, str] = Field(default_factory=dict)
     mindspore_names: dict[str, str] = Field(
@@ -100,6 +55,9 @@ class Pair(Model):
         None, description="Canonical names passed by position."
     )
     mindspore_positional: list[str] | None = None
+    numpy_names: dict[str, str] = Field(default_factory=dict, description="canonical: NumPy's.")
+    numpy_positional: list[str] | None = None
+    numpy_fixed: dict[str, Any] = Field(default_factory=dict)
     mindspore_returns: list[int] | None = Field(
         None, min_length=1, description="For each of PyTorch's outputs, the number of MindSpore's."
     )
@@ -121,21 +79,37 @@ class Pair(Model):
 
     @model_validator(mode="after")
     def _a_side(self) -> Self:
-        if self.torch is None and self.mindspore is None:
-            raise ValueError("name at least one API: torch or mindspore")
+        if self.torch is None and self.mindspore is None and self.numpy is None:
+            raise ValueError("name at least one API: torch, mindspore or numpy")
         return self
 
-    def side(self, framework: Framework) -> Side | None:
-        """Return the API or composite of `framework`, or None when it has none."""
-        return self.torch if framework == "torch" else self.mindspore
+    @model_validator(mode="after")
+    def _numpy_side(self) -> Self:
+        if self.numpy is None:
+            if self.numpy_names or self.numpy_positional is not None or self.numpy_fixed:
+                raise ValueError("numpy_names, numpy_positional and numpy_fixed speak of `numpy`")
+            return self
+        forms = set(self.call.values() if isinstance(self.call, dict) else [self.call])
+        alone = self.torch is None and self.mindspore is None
+        if alone and forms != {"function"}:
+            raise ValueError("NumPy's APIs are called as functions")
+        if other := sorted(forms & {"optimizer", "schedule", "random"}):
+            raise ValueError(f"NumPy has no {other[0]} to call")
+        return self
 
-    def form(self, framework: Framework) -> Form:
-        """Return how `framework`'s side is called."""
-        return self.call[framework] if isinstance(self.call, dict) else self.call
+    def side(self, library: Library) -> Side | None:
+        """Return the API or composite of `library`, or None when it has none."""
+        return {"torch": self.torch, "mindspore": self.mindspore, "numpy": self.numpy}[library]
 
-    def step_form(self, framework: Framework) -> Form:
+    def form(self, library: Library) -> Form:
+        """Return how `library`'s side is called; NumPy's is a function."""
+        if library == "numpy":
+            return "function"
+        return self.call[library] if isinstance(self.call, dict) else self.call
+
+    def step_form(self, library: Library) -> Form:
         """Return how the API itself is called: draws come from a module, a method or a function."""
-        form, api = self.form(framework), self.side(framework)
+        form, api = self.form(library), self.side(library)
         if form != "random" or not isinstance(api, str):
             return form
         owner, name = api.split(".")[-2:]
@@ -143,20 +117,31 @@ class Pair(Model):
             return "method"
         return "module" if name[0].isupper() else "function"
 
-    def names(self, framework: Framework) -> dict[str, str]:
-        """Return canonical name: name in `framework`, for the names that differ."""
-        return self.torch_names if framework == "torch" else self.mindspore_names
+    def names(self, library: Library) -> dict[str, str]:
+        """Return canonical name: name in `library`, for the names that differ."""
+        names: dict[str, str] = getattr(self, f"{library}_names")
+        return names
+
+    def positional(self, library: Library) -> list[str] | None:
+        """Return the canonical names passed by position, None for the inputs."""
+        names: list[str] | None = getattr(self, f"{library}_positional")
+        return names
+
+    def fixed(self, library: Library) -> dict[str, Any]:
+        """Return what is always passed, by `library`'s own names."""
+        fixed: dict[str, Any] = getattr(self, f"{library}_fixed")
+        return fixed
 
     @property
     def id(self) -> str:
-        """``torch.abs=mindspore.ops.abs``; composites join their steps with ``+``."""
-        return f"{_side_id(self.torch)}={_side_id(self.mindspore)}"
+        """``torch.abs=mindspore.ops.abs``; composites join their steps with ``+``.
 
-
-def _side_id(side: Side | None) -> str:
-    if side is None:
-        return "none"
-    return side if isinstance(side, str) else side.name or "+".join(side.apis())
+        NumPy's API where it is alone: the one that other frameworks' pairs have beside them does
+        not tell pairs apart.
+        """
+        if self.torch is None and self.mindspore is None:
+            return str(self.numpy)
+        return f"{side_id(self.torch)}={side_id(self.mindspore)}"
 
 
 class Accuracy(Model):
@@ -212,7 +197,7 @@ class Case(Model):
         description="Why the claim in `expect` does not hold for this framework. Must be shown.",
     )
     pairs: list[str] | None = Field(None, description="Only these pairs: ids, * as wildcard.")
-    extra: dict[Framework, dict[str, Any]] = Field(
+    extra: dict[Library, dict[str, Any]] = Field(
         default_factory=dict, description="More arguments for one framework, by its own names."
     )
     signed_zero: bool = Field(False, description="-0.0 and 0.0 are told apart.")

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from conformance.corpus.schema import Operation, Pair, apis
+from conformance.corpus.schema import Operation, Pair
+from conformance.corpus.sides import apis
 
 RELEASES = ("r2.0", "r2.4.10", "r2.7")
 DIFFERENCE_PAGE = "difference-page"

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from conformance.corpus.inputs import Array, numpy_dtype
+from conformance.corpus.inputs import Array
 from conformance.judge.budget import Budget, unit_error
 from conformance.judge.dtypes import OVERFLOW, ROUNDOFF, inexact
 from conformance.judge.expected import Derivative, Expected
 from conformance.judge.verdict import Finding
+from conformance.reference.dtypes import numpy_dtype
 from conformance.taxonomy import INEXACT, Kind
 
 

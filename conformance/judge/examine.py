@@ -47,8 +47,8 @@ def examine(
         case Raised(stage="resolve" | "assign"):
             detail = f"the call could not be made: {_raises(outcome)}"
             return _found(Kind.EXCEPTION, detail, contradicts=True), []
-    if item.framework == "numpy":
-        return _numpy(item, outcome, expectation, peer), []
+    if item.of_reference:
+        return _reference(item, outcome, expectation, peer), []
     if item.case.raises:
         return _expected_to_raise(item, outcome, expectation, peer)
     return _value(item, outcome, expectation, peer), []
@@ -99,7 +99,7 @@ def _against_peer(item: Item, outcome: Outcome, peer: Outcome | None) -> Examine
     return seen
 
 
-def _numpy(
+def _reference(
     item: Item, outcome: Outcome, expectation: Expectation | None, peer: Outcome | None
 ) -> Examined:
     """Judge the reference in the case's own dtype: it shows arithmetic, not argument checks."""
@@ -180,7 +180,7 @@ def _parity(outcome: Outcome, canonical: str | None) -> list[Finding]:
 def _canonical(item: Item, peer: Outcome | None) -> str | None:
     """Return the exception PyTorch raises, None when it returns, or UNKNOWN."""
     if item.pair.torch is None:
-        return _claimed(item, "mindspore") if item.framework == "numpy" else UNKNOWN
+        return _claimed(item, "mindspore") if item.of_reference else UNKNOWN
     if "torch" not in item.case.case.slip:
         return _claimed(item, "torch")
     if isinstance(peer, Raised):
@@ -193,8 +193,8 @@ def _claimed(item: Item, framework: str, mode: str = "") -> str | None:
     if expect is None or expect.raises is None:
         return None
     raises = expect.raises
-    if framework == "torch":
-        return raises.torch
+    if framework != "mindspore":
+        return raises.torch if framework == "torch" else raises.numpy
     apart = mode == "graph" and "mindspore_graph" in raises.model_fields_set
     return raises.mindspore_graph if apart else raises.mindspore
 

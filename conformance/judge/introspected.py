@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from conformance.corpus.schema import Side
+from conformance.corpus.sides import Side
 from conformance.worker import describe
 
 

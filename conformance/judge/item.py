@@ -22,6 +22,11 @@ class Item:
         """``torch``, ``mindspore`` or ``numpy``."""
         return framework_of(self.target)
 
+    @property
+    def of_reference(self) -> bool:
+        """Whether the target runs our reference: ``numpy``, where the pair names no API of it."""
+        return self.framework == "numpy" and self.pair.numpy is None
+
     def lacks(self, name: str) -> bool:
         """Tell whether the pair gives this framework no parameter of that canonical name."""
         return self.framework == "mindspore" and name in self.pair.torch_only

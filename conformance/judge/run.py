@@ -29,8 +29,8 @@ NEVER_RAN = "it never ran: the run was interrupted before it; --resume goes on"
 class Verdicts:
     """A judged run: verdicts, and what the run file says of itself.
 
-    `executed` counts items whose framework answered, so not the target ``numpy`` nor what was
-    unavailable; `signatures` are introspected ones by target and API.
+    `executed` counts items whose framework answered, so neither our reference on the target
+    ``numpy`` nor what was unavailable; `signatures` are introspected ones by target and API.
     """
 
     judgement: Judgement
@@ -101,7 +101,7 @@ def judge_runs(runs: Sequence[RunFile], *, today: date, corpus: Corpus | None = 
         signatures=signatures,
         claims={name: found for name, (found, _) in claims.items()},
         executed=sum(
-            item.framework != "numpy" and not isinstance(outcome, Unavailable)
+            not item.of_reference and not isinstance(outcome, Unavailable)
             for item, outcome in given
         ),
         framework_seconds=sum(run.framework_seconds() for run in runs),

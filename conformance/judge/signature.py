@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from conformance.corpus.pairs import is_function
-from conformance.corpus.schema import Composite, Operation, Pair
+from conformance.corpus.schema import Operation, Pair
+from conformance.corpus.sides import Composite
 from conformance.judge.introspected import Argument, Signature, signature_of
 from conformance.taxonomy import FRAMEWORKS, Framework, Kind
 from conformance.worker import describe

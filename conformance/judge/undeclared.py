@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from conformance.corpus.difference import Difference
-from conformance.corpus.schema import Operation, Pair, apis
+from conformance.corpus.schema import Operation, Pair
+from conformance.corpus.sides import apis
 from conformance.judge.introspected import Argument
 from conformance.judge.signature import MISSING, OTHER, ParameterRow, call_form_differs
 from conformance.taxonomy import FRAMEWORKS, SIGNATURE_KINDS, Framework, Kind
@@ -30,11 +31,13 @@ def undeclared(operation: Operation, pair: Pair, rows: list[ParameterRow]) -> li
 
 
 def _one_sided(pair: Pair, declared: list[Difference]) -> Iterator[str]:
-    kind = MISSING["torch" if pair.torch is None else "mindspore"]
+    absent = [framework for framework in FRAMEWORKS if pair.side(framework) is None]
+    # An API of NumPy alone says of no framework that it lacks something.
+    missing = {MISSING[framework] for framework in absent} if len(absent) == 1 else set()
     kinds = {d.kind for d in declared} & SIGNATURE_KINDS
-    if kind not in kinds:
+    for kind in missing - kinds:
         yield f"{kind} is found but not declared: the pair has one side only"
-    yield from (f"{k} is declared, but the pair has one side only" for k in sorted(kinds - {kind}))
+    yield from (f"{k} is declared, but the pair has one side only" for k in sorted(kinds - missing))
 
 
 def _not_declared(

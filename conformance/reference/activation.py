@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.corpus.inputs import cast
+from conformance.reference.dtypes import cast
 from conformance.reference.registry import Result, reference
 
 Array = np.ndarray[Any, Any]

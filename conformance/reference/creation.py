@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.reference.dtypes import category
+from conformance.reference.dtypes import cast, category
 from conformance.reference.registry import Identities, reference
 from conformance.reference.shape import Array, as_shape
 
@@ -101,6 +101,20 @@ def _check_range(number: Array, dtype: str) -> None:
         fits = not np.isfinite(number) or bool(np.abs(number) <= largest)
     if not fits:
         raise ValueError(f"{number} is out of range for {dtype}")
+
+
+def _converted_dtype(input: Array, dtype: str | None = None) -> str:
+    return dtype or "=input"
+
+
+@reference(dtype=_converted_dtype)
+def array(input: Array, dtype: str | None = None) -> Array:
+    """The numbers of `input` as an array, in `dtype` if one is given; integers wrap around.
+
+    Whether the memory is shared is no part of the value.
+    Source: the array API standard, asarray; two's complement.
+    """
+    return input.copy() if dtype is None or category(dtype) > 1 else cast(input, dtype)
 
 
 @reference(dtype=_given_or_float32)

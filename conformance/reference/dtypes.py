@@ -1,4 +1,4 @@
-"""Which dtype an output must have: type promotion, and the rules that oracles register."""
+"""Dtypes by name: casts, type promotion, and which dtype an output must have by its rule."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import reduce
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from conformance.reference.registry import Reference, scattered
 
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 _DEFAULT = ("bool", "int64", "float32", "complex64")
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """Return the NumPy dtype named `name`; bfloat16 is the ml_dtypes extension type."""
+    return BFLOAT16 if name == "bfloat16" else np.dtype(name)
+
+
+def cast(array: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
+    """Return `array` in the dtype named `dtype`; overflow to infinity is silent, as in a kernel."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if array.dtype.kind == "c" and not dtype.startswith("complex"):
+            array = array.real
+        return np.asarray(array.astype(numpy_dtype(dtype)))
 
 
 def category(name: str) -> int:

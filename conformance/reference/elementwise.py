@@ -69,6 +69,29 @@ def add_(input: Array, other: Array, alpha: complex = 1) -> Result:
     return Result(total, mutated={"input": total})
 
 
+@reference(dtype="=input")
+def round(input: Array, decimals: int = 0) -> Array:
+    """The nearest multiple of ``10^-decimals``, of two equally near ones the even multiple.
+
+    Source: IEEE 754-2019, roundTiesToEven; the array API standard, round.
+    """
+    if input.dtype.kind in "iu" and decimals >= 0:
+        return input.copy()
+    scale = input.dtype.type(10) ** (decimals if decimals > 0 else -decimals)
+    if decimals < 0:
+        return np.asarray(np.rint(input / scale) * scale)
+    return np.asarray(np.rint(input * scale) / scale)
+
+
+@reference(dtype="=input")
+def clip(input: Array, min: Array, max: Array) -> Array:
+    """``min(max(x, low), high)``: the nearest number of the interval; NaN stays NaN.
+
+    Source: the array API standard, clip.
+    """
+    return np.asarray(np.minimum(np.maximum(input, min), max))
+
+
 @reference(dtype=_floating_dtype)
 def tanh(input: Array) -> Array:
     """Hyperbolic tangent, ``(e^x - e^-x) / (e^x + e^-x)``; integers give float32.

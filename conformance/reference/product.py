@@ -35,3 +35,20 @@ def dot(input: Array, tensor: Array) -> Array:
     if input.dtype.name == "bfloat16":  # ml_dtypes has no kernel: accumulate in float32
         return np.asarray(np.dot(input.astype(np.float32), tensor.astype(np.float32)))
     return np.asarray(np.dot(input, tensor), input.dtype)
+
+
+def _prod_dtype(input: Array, **_: Any) -> str:
+    return "int64" if input.dtype.kind in "biu" else "=input"
+
+
+@reference(dtype=_prod_dtype)
+def prod(input: Array, dim: int | None = None) -> Array:
+    """``x_1 · x_2 · … · x_n`` along `dim`, along all axes for None; 1 of no factors.
+
+    Integers and truth values are multiplied as int64, which wraps around.
+    Source: the array API standard, prod.
+    """
+    factors = input.astype(np.int64) if input.dtype.kind in "biu" else input
+    if factors.dtype.name == "bfloat16":  # ml_dtypes has no kernel: accumulate in float32
+        factors = factors.astype(np.float32)
+    return np.asarray(np.multiply.reduce(factors, axis=dim))

@@ -125,7 +125,7 @@ def _gather(input: Array, pixels: tuple[Array, ...], sizes: tuple[int, ...]) -> 
     """Return the pixels' values, (N, C, *P), and which of them exist, (N, *P)."""
     exists = [(p >= 0) & (p <= size - 1) for p, size in zip(pixels, sizes, strict=True)]
     known = np.asarray(np.all(np.stack(exists), axis=0))
-    indices = [np.where(known, p, 0).astype(np.int64) for p in pixels]
+    indices = [np.where(known, p, p.dtype.type(0)).astype(np.int64) for p in pixels]
     image = np.arange(len(input)).reshape(-1, *[1] * (known.ndim - 1))
     picked = np.moveaxis(input, 1, -1)[(image, *reversed(indices))]
     return np.moveaxis(picked, -1, 1), known

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.corpus.inputs import cast
+from conformance.reference.dtypes import cast
 from conformance.reference.registry import reference
 
 Array = np.ndarray[Any, Any]
@@ -43,6 +43,21 @@ def cumsum(input: Array, dim: int, dtype: str | None = None) -> Array:
     if terms.dtype.name == "bfloat16":  # ml_dtypes has no scan: accumulate in float32
         return np.asarray(np.cumsum(terms.astype(np.float32), axis=axis))
     return np.asarray(np.cumsum(terms, axis=axis, dtype=terms.dtype))
+
+
+@reference(dtype=_cumsum_dtype)
+def cumprod(input: Array, dim: int, dtype: str | None = None) -> Array:
+    """``y_i = x_1 · x_2 · … · x_i`` along `dim`; everything else as `cumsum`.
+
+    Source: the array API standard, cumulative_prod.
+    """
+    axis = _axis(dim, input.ndim)
+    factors = _terms(input, dtype)
+    if not input.ndim:
+        return factors.copy()
+    if factors.dtype.name == "bfloat16":  # ml_dtypes has no scan: accumulate in float32
+        return np.asarray(np.multiply.accumulate(factors.astype(np.float32), axis=axis))
+    return np.asarray(np.multiply.accumulate(factors, axis=axis))
 
 
 def _terms(input: Array, dtype: str | None) -> Array:

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from conformance.corpus.model import Text
-from conformance.corpus.schema import Operation, Pair, Side, apis
+from conformance.corpus.schema import Operation, Pair
+from conformance.corpus.sides import Side, apis
 from conformance.coverage import claims
 from conformance.judge import signature
 from conformance.judge.introspected import Signature
 from conformance.report import build_case, views
 from conformance.report.anchors import Anchors
 from conformance.run.target import framework_of
-from conformance.taxonomy import FRAMEWORKS, Framework
+from conformance.taxonomy import FRAMEWORKS, LIBRARIES, Library
 
 if TYPE_CHECKING:
     from conformance.judge.documents import DocumentClaim
@@ -43,7 +44,7 @@ class RunInfo:
         """Return the facts of a judged run."""
         return cls(verdicts.manifest, verdicts.targets, verdicts.signatures, verdicts.claims)
 
-    def described(self, framework: Framework) -> dict[str, Any]:
+    def described(self, framework: Library) -> dict[str, Any]:
         """Return the signature messages of `framework` by API, each of the first target with it."""
         found: dict[str, Any] = {}
         for target, messages in self.signatures.items():
@@ -51,7 +52,7 @@ class RunInfo:
                 found = {**messages, **found}
         return found
 
-    def version(self, framework: Framework) -> str:
+    def version(self, framework: Library) -> str:
         """Return the version of the first target of `framework` that started."""
         names = (t for t in self.targets if framework_of(t) == framework)
         return next((str(v) for t in names if (v := self.targets[t].get("version"))), "")
@@ -132,14 +133,16 @@ def _pair(
     operation: Operation, judged: list[Judged], info: RunInfo, anchors: Anchors
 ) -> views.PairView:
     pair = judged[0].item.pair
-    anchor = anchors.new(side_name(pair.torch) or side_name(pair.mindspore))
+    torch, mindspore, numpy = (side_name(pair.side(library)) for library in LIBRARIES)
+    anchor = anchors.new(torch or mindspore or numpy)
     by_case = grouped(judged, lambda j: j.item.case.case.id)
     cases = tuple(build_case.case_view(found, anchor, anchors) for found in by_case.values())
     return views.PairView(
         id=pair.id,
         anchor=anchor,
-        torch=side_name(pair.torch),
-        mindspore=side_name(pair.mindspore),
+        torch=torch,
+        mindspore=mindspore,
+        numpy=numpy,
         signatures=tuple(_signatures(pair, info)),
         rows=tuple(_rows(operation, pair, info)),
         summary=operation.summary_of(pair),
@@ -170,7 +173,7 @@ def side_name(side: Side | None) -> str:
 
 
 def _signatures(pair: Pair, info: RunInfo) -> Iterable[views.SignatureView]:
-    for framework in FRAMEWORKS:
+    for framework in LIBRARIES:
         described = info.described(framework)
         side = pair.side(framework)
         for api in dict.fromkeys(apis(side)):

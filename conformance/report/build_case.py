@@ -14,7 +14,7 @@ from conformance.report.anchors import Anchors
 from conformance.report.code import source
 from conformance.run.outcome import Outcome, Raised, Returned, Unsupported
 from conformance.run.target import framework_of
-from conformance.taxonomy import FRAMEWORKS, SIGNATURE_KINDS, Kind
+from conformance.taxonomy import FRAMEWORKS, LIBRARIES, SIGNATURE_KINDS, Kind
 
 if TYPE_CHECKING:
     from conformance.judge.judge import Judged
@@ -78,7 +78,9 @@ def _code(judged: list[Judged]) -> list[views.CodeView]:
     item = judged[0].item
     full = any(Kind.GRADIENT in j.verdict.kinds for j in judged)
     found = []
-    for framework in FRAMEWORKS:
+    for framework in LIBRARIES:
+        if item.pair.side(framework) is None:
+            continue
         text = source(item.case, item.pair, framework, full=full)
         ran = [j for j in judged if framework_of(j.item.target) == framework]
         ran.sort(key=lambda j: not isinstance(j.outcome, Returned))
@@ -108,17 +110,17 @@ def _expected(judged: list[Judged]) -> list[views.ExpectedView]:
     if (expect := case.expect) is None:
         return []
     found = []
-    for framework in FRAMEWORKS:
+    pair = judged[0].item.pair
+    for framework in LIBRARIES if pair.numpy else FRAMEWORKS:
         own = [j for j in judged if framework_of(j.item.target) == framework]
-        slip = case.slip.get(framework)
-        for printed in (getattr(expect, framework), expect.both):
-            if printed is not None:
-                text = _plain(printed)
-                checks = [c for j in own for c in j.claims if c.printed == text]
-                failed = [c.got for c in checks if not c.holds]
-                holds = not failed if checks else None
-                got = failed[0] if failed else ""
-                found.append(views.ExpectedView(framework, text, False, holds, got, slip))
+        slip = None if framework == "numpy" else case.slip.get(framework)
+        claimed = () if framework == "numpy" else (getattr(expect, framework), expect.both)
+        for text in (_plain(printed) for printed in claimed if printed is not None):
+            checks = [c for j in own for c in j.claims if c.printed == text]
+            failed = [c.got for c in checks if not c.holds]
+            holds = not failed if checks else None
+            got = failed[0] if failed else ""
+            found.append(views.ExpectedView(framework, text, False, holds, got, slip))
         if expect.raises and (raises := getattr(expect.raises, framework)) is not None:
             decided = [o for j in own if (o := _decided(j.outcome)) is not None]
             failed = [shown.printed(o) for o in decided if not _is_a(o, raises)]

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from conformance.corpus.expand import ExpandedCase
-from conformance.corpus.pairs import plan, reference_call
+from conformance.corpus.pairs import numpy_call, plan
 from conformance.corpus.schema import Pair
-from conformance.report.dialects import DIALECTS, Dialect, call
+from conformance.report.dialects import DIALECTS, NUMPY, Dialect, call
 from conformance.report.literals import Expression, draws, dtype_of, expression, literal, scalar
 from conformance.run.outcome import to_array
+from conformance.taxonomy import LIBRARIES
 from conformance.worker import wire
 
 RESERVED = {
@@ -24,18 +25,19 @@ RESERVED = {
 def source(case: ExpandedCase, pair: Pair, framework: str, *, full: bool = False) -> str:
     """Return `case` through `pair` as Python for ``torch``, ``mindspore`` or ``numpy``.
 
-    The text runs as it stands and leaves the result in `output`; ``numpy`` is the call of the
-    reference.  With `full` it also differentiates, by the cotangent that the judge uses, and
-    leaves the results in `gradients`.  Returns an empty string when the framework has no side in
-    the pair, or the operation no reference.
+    The text runs as it stands and leaves the result in `output`; ``numpy`` is the call of NumPy's
+    API or, where the pair names none, of the reference.  With `full` it also differentiates, by the
+    cotangent that the judge uses, and leaves the results in `gradients`.  Returns an empty string
+    when the framework has no side in the pair, or the operation no reference.
     """
     if framework == "numpy":
-        planned = reference_call(case)
+        planned = numpy_call(case, pair)
     else:
         planned = plan(case, pair, "torch" if framework == "torch" else "mindspore")
     if planned is None:
         return ""
-    return _Program(case, planned.message, DIALECTS[framework], full).text()
+    dialect = NUMPY if framework == "numpy" and pair.numpy else DIALECTS[framework]
+    return _Program(case, planned.message, dialect, full).text()
 
 
 class _Program:
@@ -70,7 +72,7 @@ class _Program:
 
     def _positional(self, canonical: str) -> str:
         for pair in self.case.pairs():
-            for framework in ("torch", "mindspore"):
+            for framework in LIBRARIES:
                 side = pair.side(framework)
                 if framework == self.dialect.root and side == self.message["steps"][0]["api"]:
                     return pair.names(framework).get(canonical, canonical)
@@ -82,6 +84,8 @@ class _Program:
         lines += ["import numpy as np"] if "np." in code else []
         if root == "numpy":
             lines = ["import ml_dtypes", *lines] if "ml_dtypes." in code else lines
+            if self.message["kind"] != "reference":
+                return "\n".join(lines)
             module, function = self.message["steps"][0]["api"].rsplit(".", 1)
             return "\n".join([*lines, f"from conformance.reference.{module} import {function}"])
         experimental = "import mindspore.experimental.optim"
@@ -159,7 +163,7 @@ class _Program:
         if returns is None:
             results[-1] = "output"
         for i, step in enumerate(steps):
-            callee = step["api"]
+            callee = self.dialect.api(step["api"])
             if step["form"] == "module":
                 callee = self.dialect.module + (f"{i}" if modules > 1 else "")
                 prepare += self._module(step, callee)

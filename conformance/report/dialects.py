@@ -25,10 +25,14 @@ def _shift(text: str, indent: str) -> str:
 
 
 class Dialect:
-    """One framework's spelling.  Also the dialect of ``numpy``, which has arrays only."""
+    """One framework's spelling.  Also the dialect of the reference, which takes arrays only."""
 
     root = "numpy"
     module = "module"
+
+    def api(self, name: str) -> str:
+        """Return how a program writes the API `name`."""
+        return name
 
     def dtype(self, name: str) -> str:
         """Return the dtype called `name`, as an option."""
@@ -77,6 +81,18 @@ class Dialect:
         `wanted` maps canonical names to variables, `slots` those that are state to their own names.
         """
         raise NotImplementedError
+
+
+class NumPy(Dialect):
+    """NumPy's own API, not the reference."""
+
+    def api(self, name: str) -> str:
+        """``np.add``."""
+        return f"np.{name.partition('.')[2]}"
+
+    def transposed(self, tensor: str) -> str:
+        """``swapaxes``, there and back."""
+        return f"np.ascontiguousarray({tensor}.swapaxes(-1, -2)).swapaxes(-1, -2)"
 
 
 COTANGENT = '''\
@@ -296,4 +312,5 @@ class MindSpore(Dialect):
         ]
 
 
+NUMPY = NumPy()
 DIALECTS: dict[str, Dialect] = {"torch": Torch(), "mindspore": MindSpore(), "numpy": Dialect()}

@@ -246,6 +246,7 @@ class PairView:
     anchor: str
     torch: str
     mindspore: str
+    numpy: str = ""
     signatures: tuple[SignatureView, ...] = ()
     rows: tuple[ParameterRowView, ...] = ()
     summary: Text | None = None

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import execnet
 import numpy as np
 
-from conformance.corpus.inputs import BFLOAT16
+from conformance.reference.dtypes import BFLOAT16
 from conformance.worker import wire
 
 Array = np.ndarray[Any, Any]

@@ -16,8 +16,9 @@ from typing import Any
 from conformance import __version__
 from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.loader import Corpus
-from conformance.corpus.pairs import Call, plan, reference_call
-from conformance.corpus.schema import Pair, apis
+from conformance.corpus.pairs import Call, numpy_call, plan
+from conformance.corpus.schema import Pair
+from conformance.corpus.sides import apis
 from conformance.errors import HarnessError
 from conformance.run import pool
 from conformance.run.cover import Cover
@@ -77,7 +78,7 @@ def _add(
     )
     if call is not None:
         made.calls[target.name].setdefault(call.id, call)
-    if target.framework != "numpy":
+    if target.framework != "numpy" or pair.numpy:
         made.apis[target.name].update(dict.fromkeys(_apis(case, pair, target)))
         declared = case.operation.differences_of(pair)
         if any(d.kind in DEADLY and case.covered_by(d.cases) for d in declared):
@@ -85,14 +86,14 @@ def _add(
 
 
 def _call(case: ExpandedCase, pair: Pair, target: Target) -> Call | None:
-    return (
-        reference_call(case) if target.framework == "numpy" else plan(case, pair, target.framework)
-    )
+    if target.framework == "numpy":
+        return numpy_call(case, pair)
+    return plan(case, pair, target.framework)
 
 
 def _apis(case: ExpandedCase, pair: Pair, target: Target) -> Iterator[str]:
     """Yield the APIs of the pair and of the documents' claims that are `target`'s to describe."""
-    yield from apis(pair.torch if target.framework == "torch" else pair.mindspore)
+    yield from apis(pair.side(target.framework))
     for document in case.operation.documents:
         claimed = [claim.api for claim in document.signatures]
         for heading in document.headings:

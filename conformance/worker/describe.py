@@ -33,6 +33,8 @@ BASES = ("Module", "Cell")
 CALLS = ("forward", "construct", "__call__")
 REST = {"name": "kwargs", "kind": VAR_KEYWORD, "default": None}
 OPEN, CLOSE = "([{", ")]}"
+_OPTIONAL = re.compile(r"\[((?:, *\w+)+)\]")
+"""``subok=True[, signature, extobj]``: what may be left out, in the way of old documentation."""
 
 
 def describe(resolve: Callable[[str], Any], api: str) -> Message:
@@ -155,7 +157,9 @@ def _forms(target: Any, api: str, method: bool) -> tuple[str, list[tuple[str, Pa
     own = _constructor(target) if inspect.isclass(target) else _own(target, bound)
     if own is not None and not _opaque(own):
         return "signature", [(render(own), own)]
-    if documented := list(_documented(_doc(target), api.rpartition(".")[2])):
+    # NumPy's aliases of ufuncs, such as np.abs, are documented by the ufunc's own name.
+    name = target.__name__ if type(target).__name__ == "ufunc" else api.rpartition(".")[2]
+    if documented := list(_documented(_doc(target), name)):
         return "docstring", documented
     if inspect.isclass(target) and (handed_on := _forwarded(target)) is not None:
         own = handed_on
@@ -268,6 +272,7 @@ def _documented(doc: str, name: str) -> Iterator[tuple[str, Parameters]]:
     The first line of an alias may name what it is an alias of, so there any name followed by an
     arrow will do.
     """
+    doc = _OPTIONAL.sub(lambda match: re.sub(r"\w+", r"\g<0>=None", match[1]), doc)
     own = rf"(?:[\w.]+\.)?(?:{re.escape(name)}|__init__)"
     head = re.compile(rf"^(?:{own}|[\w.]+(?=\(.*\) ->)) ?(?=\()", re.MULTILINE)
     directive = re.compile(rf"^\.\. +(?:function|method|class):: *{own} ?(?=\()", re.MULTILINE)

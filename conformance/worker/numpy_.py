@@ -1,21 +1,34 @@
-"""The target ``numpy``: the reference itself, run in the case's own dtype."""
+"""The target ``numpy``: the reference run in the case's own dtype, or NumPy's own API.
+
+Which of the two it is, the call says: a pair that names an API of NumPy has it called.
+"""
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from conformance.reference import registry
 from conformance.reference.distribution import Distribution
-from conformance.reference.dtypes import output_dtypes
+from conformance.reference.dtypes import BFLOAT16, numpy_dtype, output_dtypes
 from conformance.reference.registry import Identities, Result
 from conformance.worker import wire
 from conformance.worker.base import Adapter, Message, TargetUnavailable
 
-BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+CARRIED = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
+)  # fmt: skip
+"""The dtypes that mean the same on every machine; an array of objects would travel as addresses."""
+NO_LOOP = re.compile(
+    r"not supported for the input types|did not contain a loop with signature matching|"
+    r"No loop matching the specified signature|is unsupported in linalg|could not be promoted by"
+)
+"""What NumPy says in a TypeError when it has no kernel for the dtypes."""
 
 
 class NumpyAdapter(Adapter):
@@ -51,7 +64,51 @@ class NumpyAdapter(Adapter):
         if not isinstance(value, np.ndarray | np.generic):
             return None
         array = np.asarray(value)
+        if array.dtype.name not in CARRIED:
+            return None
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
         return wire.pack(array.dtype.name, np.ascontiguousarray(array).reshape(array.shape))
+
+    def resolve(self, api: str) -> Any:
+        """Return the function, ufunc or number type `api` names; AttributeError for all else.
+
+        Only ufuncs may lack a `__module__`, as NumPy 1's do.  Other classes, such as ``memmap`` and
+        ``vectorize``, open files or call what they are given.
+        """
+        found = super().resolve(api)
+        number = inspect.isclass(found) and issubclass(found, np.number | np.bool_)
+        function = inspect.isroutine(found) and getattr(found, "__module__", None)
+        if not (isinstance(found, np.ufunc) or function or number):
+            self.stage = "resolve"
+            raise AttributeError(f"{api} is not a function of {self.root}")
+        return found
+
+    def value(self, value: Any) -> Any:
+        """Return the Python or NumPy object; functions are passed to no API of NumPy."""
+        if isinstance(value, dict) and wire.API in value:
+            raise TypeError(f"{value[wire.API]} is no value for an API of {self.root}")
+        return super().value(value)
+
+    def run_function(self, message: Message) -> Message:
+        """Call NumPy's own API."""
+        values = self.inputs(message)
+        for name, value in message["values"].items():
+            if isinstance(value, dict) and value.get("layout") == "transposed":
+                values[name] = _transposed(values[name])
+        try:
+            output = self.forward(message, values)
+        except TypeError as error:
+            reply = self.raised(error)
+            if NO_LOOP.search(reply["message"]):
+                reply |= {"outcome": "unsupported", "reason": "dtype"}
+            return reply
+        return {
+            "outcome": "returned",
+            "output": self.output(output),
+            "mutated": self.mutated(message, values),
+            "state": {},
+        }
 
     def run_reference(self, message: Message) -> Message:
         """Run the reference on copies of the values; cast its outputs to the dtypes of its rule."""
@@ -85,6 +142,13 @@ class NumpyAdapter(Adapter):
         }
 
 
+def _transposed(value: Any) -> Any:
+    """Return an array with the strides of its last two axes swapped."""
+    if not (isinstance(value, np.ndarray) and value.ndim >= 2):
+        return value
+    return np.ascontiguousarray(value.swapaxes(-1, -2)).swapaxes(-1, -2)
+
+
 def _scalars(message: Message) -> list[str]:
     values = message["values"].items()
     return [name for name, v in values if isinstance(v, dict) and v.get("as") == "scalar"]
@@ -109,7 +173,7 @@ def _cast(value: Any, names: Iterator[str]) -> Any:
     name = next(names)
     if value is None:
         return None
-    return np.asarray(value).astype(BFLOAT16 if name == "bfloat16" else name)
+    return np.asarray(value).astype(numpy_dtype(name))
 
 
 ADAPTER = NumpyAdapter

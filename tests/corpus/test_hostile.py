@@ -95,6 +95,43 @@ def test_mindspore_apis_that_act_on_the_machine(api: str) -> None:
         assert refused(api) is not None
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("load", "save", "savez", "savez_compressed", "loadtxt", "savetxt", "genfromtxt"),
+        *("fromfile", "fromregex", "recfromcsv", "memmap", "DataSource", "frombuffer"),
+        *("vectorize", "frompyfunc", "fromfunction", "apply_along_axis", "apply_over_axes"),
+        *("piecewise", "lookfor", "add_newdoc", "bmat", "source", "info", "test", "show_config"),
+        *("seterr", "seterrcall", "setbufsize", "set_printoptions", "errstate", "ndarray"),
+        *("from_dlpack", "linalg.test", "random.seed", "lib.npyio.load", "ctypeslib.load_library"),
+        *("os.system", "add.at", "ndarray.tofile", "__builtins__", "_globals"),
+    ],
+)
+def test_numpy_apis_that_act_on_the_machine(name: str) -> None:
+    text = GOOD.replace("torch: torch.abs,", f"numpy: numpy.{name},")
+    assert any(why in only(text) for why in ("is refused", "is not public"))
+
+
+def test_what_numpy_may_not_do_others_may() -> None:
+    assert refused("numpy.piecewise") is not None
+    assert refused("mindspore.numpy.piecewise") is None
+
+
+@pytest.mark.parametrize(
+    "into",
+    [
+        ("mindspore: mindspore.ops.abs", "mindspore: mindspore.ops.abs, torch_fixed: {f: CALL}"),
+        ("id: one,", "id: one, extra: {torch: {f: [1, CALL]}},"),
+        ("id: one,", "id: one, parameters: {f: CALL},"),
+        ("id: one,", "id: one, grid: {f: [CALL]},"),
+    ],
+)
+def test_functions_to_pass_are_refused_as_apis_are(into: tuple[str, str]) -> None:
+    text = GOOD.replace("{input: {role: input}}", "{input: {role: input}, f: {role: option}}")
+    found = problems(text.replace(into[0], into[1].replace("CALL", "{api: torch.load}")))
+    assert any("'load' reaches beyond tensors" in line for line in found)
+
+
 @pytest.mark.parametrize("name", ["../secret.npy", "/etc/passwd", "a/../../x.npy", "pickle.npy"])
 def test_files_stay_inside_the_folder(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "cases"

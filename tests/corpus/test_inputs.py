@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from conformance.corpus.arrays import Input
-from conformance.corpus.inputs import Array, cast, draw, numpy_dtype
+from conformance.corpus.inputs import Array, draw
 from conformance.errors import CaseError
+from conformance.reference.dtypes import cast, numpy_dtype
 from conformance.taxonomy import DTYPES
 
 HERE = Path()

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.corpus.expand import expand
 from conformance.corpus.loader import Corpus, load
-from conformance.corpus.schema import apis
+from conformance.corpus.sides import apis
 from conformance.coverage import depth, published
 from conformance.coverage.coverage import Coverage, PairDepth
 

@@ -264,6 +264,20 @@ def test_named_star_is_a_parameter_and_hides_no_other() -> None:
     assert kinds(rows) == {"dtype": [Kind.MISSING_IN_MINDSPORE]}
 
 
+def test_numpy_alone_says_of_no_framework_that_it_lacks_something() -> None:
+    operation = Operation.model_validate(
+        {
+            "operation": "op",
+            "no_reference": NOTE,
+            "accuracy": "exact",
+            "parameters": {},
+            "pairs": [{"numpy": "numpy.op"}],
+            "cases": [{"id": "c"}],
+        }
+    )
+    assert undeclared(operation, operation.pairs[0], []) == []
+
+
 def test_one_sided_pair() -> None:
     torch = signature("(input, weight=None)")
     roles = {"input": "input", "weight": "option"}

@@ -99,7 +99,7 @@ def _subjects(operation: Operation, folder: Path, target: Target) -> Iterator[Su
         found = [
             (Item(case, pair, target.name), call)
             for case in cases
-            if pair in case.pairs() and (call := plan(case, pair, target.framework))  # type: ignore[arg-type]
+            if pair in case.pairs() and (call := plan(case, pair, target.framework))
         ]
         yield Subject(operation, pair, target, [i for i, _ in found], [c for _, c in found], [])
 

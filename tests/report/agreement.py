@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from conformance.corpus.expand import ExpandedCase
-from conformance.corpus.inputs import numpy_dtype
 from conformance.corpus.loader import Corpus, load
-from conformance.corpus.pairs import Call, plan, reference_call, to_wire
+from conformance.corpus.pairs import Call, numpy_call, plan, to_wire
 from conformance.corpus.schema import Pair
+from conformance.reference.dtypes import numpy_dtype
 from conformance.report.code import source
 from conformance.run.outcome import to_array
 from conformance.run.session import DEADLY
@@ -80,7 +80,7 @@ def reproducible(adapter: Any, message: Any, reply: Any) -> bool:
 
 def planned(case: ExpandedCase, pair: Pair, framework: str) -> Call | None:
     if framework == "numpy":
-        return reference_call(case)
+        return numpy_call(case, pair)
     return plan(case, pair, "torch" if framework == "torch" else "mindspore")
 
 

@@ -38,6 +38,25 @@ def test_no_reference_no_program() -> None:
     assert program("numpy") == ""
 
 
+def test_numpys_own_api_in_its_own_names() -> None:
+    text = handmade.YAML.replace(
+        "pairs:", "pairs:\n  - {numpy: numpy.shrink, numpy_names: {lambd: by}}", 1
+    )
+    case = handmade.cases(text)[2]
+    pair = next(p for p in case.pairs() if p.numpy)
+    assert source(case, pair, "numpy", full=True) == (
+        "import numpy as np\n\n"
+        "random = np.random.RandomState(3)\n"
+        "input = random.randn(2, 3).astype(np.float32)\n\n"
+        "output = np.shrink(input, by=1)\n"
+        "print(output)\n"
+    )
+    text = text.replace("{randn: [2, 3]}", "{randn: [2, 3], layout: transposed}")
+    case = handmade.cases(text)[2]
+    strided = "np.ascontiguousarray(random.randn(2, 3).astype(np.float32).swapaxes(-1, -2))"
+    assert f"input = {strided}.swapaxes(-1, -2)" in source(case, pair, "numpy")
+
+
 def test_draws_that_a_framework_lacks_are_still_drawn() -> None:
     text = handmade.YAML.replace(
         "inputs: {seed: 3, input: {randn: [2, 3]}}",
