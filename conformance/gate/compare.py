@@ -15,6 +15,8 @@ from conformance.run.target import framework_of
 from conformance.taxonomy import Kind
 
 RETURNED = "returned"
+FAILURES = {Kind.EXCEPTION, Kind.UNSUPPORTED, Kind.DTYPE_SUPPORT}
+"""Kinds that say that a call raised; which one depends on the wording of the exception."""
 _RANK = {Status.CONFORMS: 0, Status.DECLARED: 1, Status.NOT_COMPARABLE: 2, Status.DIFFERS: 3}
 
 
@@ -60,6 +62,8 @@ def _moved(old: Record, new: Record, context: Context) -> Change | None:
     """Compare two items that did different things."""
     if fate := _fate(old, new):
         return _change(fate, old, new, context)
+    if _fails(old) and _fails(new):
+        return _change(Category.DRIFTED, old, new, context)
     if old.judged and not new.judged:
         return _change(Category.LOST, old, new, context)
     if new.judged and not old.judged:
@@ -80,6 +84,11 @@ def _fate(old: Record, new: Record) -> Category | None:
     if returns and not returned and old.status is not Status.CONFORMS and not new.open:
         return Category.FIXED
     return None
+
+
+def _fails(record: Record) -> bool:
+    """Tell whether the call raised and should not have, in whatever words."""
+    return record.label != RETURNED and bool(record.kinds) and FAILURES.issuperset(record.kinds)
 
 
 def _same_behaviour(old: Record, new: Record, context: Context) -> Change | None:

@@ -244,6 +244,11 @@ def _facts(baseline: Side, candidate: Side, joined: Joined) -> Iterator[str]:
         for key in (*MACHINE, *SETTING):
             if key in old and key in new and old[key] != new[key]:
                 yield f"{after}: {key} {old[key]} → {new[key]}"
+    packages = [side.manifest.get("packages") or {} for side in (baseline, candidate)]
+    for name in sorted(packages[0].keys() | packages[1].keys()):
+        versions = [found.get(name, "absent") for found in packages]
+        if versions[0] != versions[1] and all(packages):
+            yield f"package {name} {versions[0]} → {versions[1]}"
     varying = {(new.target, new.call) for old, new in joined.common if old.varies or new.varies}
     if varying:
         yield f"{len(varying)} calls do not do the same every time; their values are not compared"

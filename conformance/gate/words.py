@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from conformance.gate.change import Category, Change
@@ -16,10 +17,16 @@ WIDTH = 300
 def summary(result: Result) -> str:
     """Return the result in one line."""
     count = len(result.regressions)
-    verdict = f"{count} regression{'s' if count != 1 else ''}" if count else "no regression"
-    told = [f"{n} {category.value}" for category in Category if (n := result.counts[category])]
-    items = sum(result.compared.values())
-    return f"{verdict}: {', '.join(told) or 'no change'}; {items} items compared"
+    failing = Counter(change.category for change in result.regressions)
+    others = result.counts - failing
+    verdict = f"{count} regression{'' if count == 1 else 's'}" if count else "no regression"
+    parts = [verdict + (f" ({_counted(failing)})" if count else "")]
+    parts += [_counted(others)] if others else []
+    return "; ".join([*parts, f"{sum(result.compared.values())} items compared"])
+
+
+def _counted(counts: Counter[Category]) -> str:
+    return ", ".join(f"{counts[c]} {c.value}" for c in Category if counts[c])
 
 
 def title(result: Result) -> str:
@@ -35,11 +42,13 @@ def title(result: Result) -> str:
 
 
 def line(change: Change) -> str:
-    """Return a change in one line."""
-    what = f"{change.case or change.api}: {change.category.value}"
-    moved = f": {change.before} → {change.after}" if change.before or change.after else ""
-    detail = f": {change.detail}" if change.detail else ""
-    return " ".join(f"{what}{moved}{detail}".split())
+    """Return a change in one line: what, where, and the evidence."""
+    if not change.case:
+        moved = f": {change.before} → {change.after}" if change.after else ""
+        return " ".join(f"{change.api}: {change.detail}{moved}".split())
+    moved = f"{change.before} → {change.after}" if change.before != change.after else ""
+    told = [change.case, change.category.value, moved, change.detail]
+    return " ".join(": ".join(filter(None, told)).split())
 
 
 def lines(result: Result) -> Iterator[str]:

@@ -16,6 +16,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from conformance.worker.whereabouts import elsewhere, obsolete
+
 Message = dict[str, Any]
 Parameters = list[dict[str, Any]]
 
@@ -49,13 +51,15 @@ def describe(resolve: Callable[[str], Any], api: str) -> Message:
         overloads            [{text, parameters}, …]: further ones the docstring gives
         call_text, call_parameters    of forward, construct or __call__; None unless a class
         deprecated           names of the parameters whose description starts with "Deprecated"
+        deprecated_api       what the API says of its own deprecation; empty when it is not
+        elsewhere            of an API that does not exist: where its name is found instead
     """
     message = blank(api)
     try:
         target = resolve(api)
     except AttributeError as error:
-        return {**message, "error": str(error)}
-    message["exists"] = True
+        return {**message, "error": str(error), "elsewhere": elsewhere(resolve, api)}
+    message |= {"exists": True, "deprecated_api": obsolete(target)}
     source, forms = _forms(target, api, _is_class(resolve, api.rpartition(".")[0]))
     if forms:
         (text, parameters), *rest = forms
@@ -75,6 +79,7 @@ def blank(api: str) -> Message:
     """Return the message of an API that is not there."""
     message: Message = {"api": api, "exists": False, "error": "", "source": "none", "text": ""}
     message |= {"parameters": [], "overloads": [], "deprecated": []}
+    message |= {"deprecated_api": "", "elsewhere": []}
     return {**message, "call_text": None, "call_parameters": None}
 
 

@@ -46,7 +46,9 @@ class MindSporeAdapter(Training):
                              r"supports types: .*But got|is not in the support list|"
                              r"not support(ed)? (data ?type|dtype)", re.I)),
         ("device", re.compile(r"kernel \w+ unregistered|Create kernelmod for op \w+ failed|"
-                              r"Unsupported op \[\w+\] on|"
+                              r"Unsupported op \[\w+\] on|Not found op \w+ on device|"
+                              r"^RuntimeError: Not implement exception|"
+                              r"make sure target device:\w+ is available|"
                               r"not supported on (the )?(CPU|GPU|Ascend)", re.I)),
     )  # fmt: skip
 
