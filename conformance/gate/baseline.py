@@ -18,6 +18,7 @@ instead.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import CallerError, HarnessError
+from conformance.gate.change import role
 from conformance.gate.record import Record
 from conformance.gate.side import Side
 from conformance.judge.verdict import Status
@@ -146,9 +148,9 @@ def _tags(targets: Iterable[str]) -> dict[str, str]:
     """Return a short name for each target: its initials, numbered where they coincide."""
     found: dict[str, str] = {}
     for target in targets:
-        initials = "".join(part[0] for part in re.split("[:@]", target) if part)
-        same = sum(re.sub(r"\d+$", "", tag) == initials for tag in found.values())
-        found[target] = f"{initials}{same + 1 if same else ''}"
+        initials = "".join(part[0] for part in role(target).split(":"))
+        tags = (f"{initials}{n or ''}" for n in itertools.count())
+        found[target] = next(tag for tag in tags if tag not in found.values())
     return found
 
 

@@ -17,6 +17,8 @@ from conformance.taxonomy import Kind
 RETURNED = "returned"
 FAILURES = {Kind.EXCEPTION, Kind.UNSUPPORTED, Kind.DTYPE_SUPPORT}
 """Kinds that say that a call raised; which one depends on the wording of the exception."""
+WORSE = 10.0
+"""How many times greater an error must be, which the judge does not admit anyway, to be broken."""
 _RANK = {Status.CONFORMS: 0, Status.DECLARED: 1, Status.NOT_COMPARABLE: 2, Status.DIFFERS: 3}
 
 
@@ -60,6 +62,8 @@ def _still_there(old: Record, new: Record, entry: Known, context: Context) -> Ch
 
 def _moved(old: Record, new: Record, context: Context) -> Change | None:
     """Compare two items that did different things."""
+    if not new.behaviour:
+        return _change(Category.LOST, old, new, context) if old.judged else None
     if fate := _fate(old, new):
         return _change(fate, old, new, context)
     if _fails(old) and _fails(new):
@@ -69,11 +73,23 @@ def _moved(old: Record, new: Record, context: Context) -> Change | None:
     if new.judged and not old.judged:
         return _change(Category.NEW, old, new, context)
     gained, lost = _gained(old, new)
-    if gained or (old.accepted and not new.accepted and new.judged):
+    if gained or (old.accepted and not new.accepted and new.judged) or _worse(old, new):
         return _change(Category.BROKEN, old, new, context)
     if lost or (new.accepted and not old.accepted):
         return _change(Category.FIXED, old, new, context)
     return _change(Category.DRIFTED, old, new, context)
+
+
+def _worse(old: Record, new: Record) -> bool:
+    """Tell whether an error that was too great already has become much greater."""
+    errors = (
+        (Kind.VALUE, old.ratio, new.ratio),
+        (Kind.GRADIENT, old.gradient_ratio, new.gradient_ratio),
+    )
+    return any(
+        kind in new.kinds and None not in (was, now) and now > WORSE * was  # type: ignore[operator]
+        for kind, was, now in errors
+    )
 
 
 def _fate(old: Record, new: Record) -> Category | None:
@@ -95,7 +111,7 @@ def _same_behaviour(old: Record, new: Record, context: Context) -> Change | None
     if (old.kinds, old.status) == (new.kinds, new.status):
         return None
     worse = bool(_gained(old, new)[0]) or _RANK[new.status] > _RANK[old.status]
-    peer = context.peer(new) if framework_of(new.target) == "mindspore" else None
+    peer = context.peer(new) if framework_of(new.target) != "torch" else None
     if peer is not None and peer[0].behaviour != peer[1].behaviour:
         return _of_peer(peer, old, new, worse)
     if context.edited(new.operation):
@@ -106,7 +122,7 @@ def _same_behaviour(old: Record, new: Record, context: Context) -> Change | None
 
 
 def _of_peer(peer: Two, old: Record, new: Record, worse: bool) -> Change:
-    """Blame PyTorch: MindSpore, which was compared with it, does what it did."""
+    """Blame PyTorch: the other, which was compared with it, does what it did."""
     before, after = peer
     mine = api_of(new.target, new.pair, new.operation)
     return Change(

@@ -81,7 +81,9 @@ def _numbers(name: str, a: Array, b: Array) -> tuple[float, str] | None:
 
 
 def _size(array: Array, spacings: float) -> str:
-    return "" if array.dtype.kind in "iu" else f"{spacings:.3g} spacings, "
+    if array.dtype.kind in "iu":
+        return ""
+    return f"{spacings:.3g} spacing{'' if spacings == 1 else 's'}, "
 
 
 def _spacing(array: Array, magnitude: Array) -> Array:

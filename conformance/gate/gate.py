@@ -27,8 +27,8 @@ SETTING = ("build", "python", "numpy", "device", "mode", "threads")
 class Result:
     """What a gate found.
 
-    `compared` counts the items that both sides ran alike and judged, by target; `facts` are lines
-    about the two sides that a reader of the changes should know.
+    `compared` counts the items that ran on both sides and asked the same, by target; `facts` are
+    lines about the two sides that a reader of the changes should know.
     """
 
     baseline: Side
@@ -72,7 +72,8 @@ def gate(baseline: Side, candidate: Side, *, known: Sequence[Known] = (), today:
     """
     _refuse(baseline, candidate)
     joined = join(baseline.records, candidate.records)
-    compared = Counter(new.target for old, new in joined.common if old.judged or new.judged)
+    ran = [(old, new) for old, new in joined.common if old.behaviour and new.behaviour]
+    compared = Counter(new.target for _, new in ran)
     if not joined.common:
         raise HarnessError(
             f"{baseline.name} and {candidate.name} have no case in common: every case was edited, "
@@ -82,7 +83,9 @@ def gate(baseline: Side, candidate: Side, *, known: Sequence[Known] = (), today:
     joined.new = [new for new in joined.new if role(new.target) in there]
     for _, target in _roles(baseline, candidate):
         if not compared[target]:
-            raise HarnessError(f"nothing that both sides judged ran on {target}")
+            raise HarnessError(f"nothing ran on {target} on both sides")
+    if not any(old.judged or new.judged for old, new in ran):
+        raise HarnessError("nothing that ran on both sides was judged on either")
     changes = [
         *_items(joined, _context(baseline, candidate, joined, known, today), baseline, candidate),
         *_unmatched(joined, candidate),

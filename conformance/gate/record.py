@@ -100,7 +100,7 @@ class Record:
             open=tuple(dict.fromkeys(f.kind.value for f in open_)),
             ratio=_plain(verdict.ratio),
             gradient_ratio=_plain(verdict.gradient_ratio),
-            detail=evidence(verdict.findings) or verdict.why[:DETAIL],
+            detail=evidence(verdict.findings) or _line(verdict.why),
             sometimes=tuple(kind.value for kind in sometimes(judged.item)),
             warnings=tuple(dict.fromkeys(normal(*warning) for warning in seen)),
             failed=verdict.failed,
@@ -111,9 +111,14 @@ _OWN = [f.name for f in fields(Record)][5:]
 
 
 def evidence(findings: tuple[Finding, ...]) -> str:
-    """Return the first findings in one line."""
+    """Return the first findings in one line of printable characters."""
     told = "; ".join(f"{f.kind.value}: {f.where}: {f.detail}" for f in findings[:3])
-    return " ".join(told.split())[:DETAIL]
+    return _line(told)
+
+
+def _line(text: str) -> str:
+    plain = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(plain.split())[:DETAIL]
 
 
 def normal(category: str, text: str) -> str:

@@ -26,6 +26,7 @@ from conformance.run import outcome
 from conformance.run.outcome import Outcome
 
 FORMAT = 1
+_MAGIC = b"SQLite format 3\0"
 _SCHEMA = """
 CREATE TABLE manifest  (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (path TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
@@ -88,6 +89,8 @@ class RunFile:
             found = run.manifest.get("format")
         except (sqlite3.DatabaseError, ValueError) as error:
             run.close()
+            if _was_database(path):
+                raise HarnessError(f"{path}: a damaged or truncated run file ({error})") from None
             raise CallerError(f"{path}: not a run file ({error})") from None
         if found != FORMAT:
             run.close()
@@ -322,3 +325,9 @@ class RunFile:
         by_id = {case.id: case for case in corpus.cases()}
         for item in self.items():
             yield item, by_id[item.case]
+
+
+def _was_database(path: Path) -> bool:
+    """Tell whether the file at `path` begins like a database, or was cut before it began."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) in (b"", _MAGIC)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conformance.gate.signatures import compare, new_warnings
+from conformance.worker import describe
+
+
+def message(text: str, *overloads: str, call: str | None = None, **given: Any) -> dict[str, Any]:
+    found = {**describe.blank("torch.f"), "exists": True, "source": "signature", "text": text}
+    found["parameters"] = describe.parse(text)
+    found["overloads"] = [{"text": o, "parameters": describe.parse(o)} for o in overloads]
+    if call is not None:
+        found |= {"call_text": call, "call_parameters": describe.parse(call)}
+    return {**found, **given}
+
+
+GONE = {**describe.blank("torch.f"), "error": "torch has no f"}
+UNKNOWN = {**describe.blank("torch.f"), "exists": True}
+F = message("(input, dim=0, *, out=None)")
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        (F, []),
+        (
+            message("(input, dim=0, keepdim=False, *, out=None)"),
+            [("parameter keepdim added", False)],
+        ),
+        (
+            message("(input, index, dim=0, *, out=None)"),
+            [("parameter index added without a default", True)],
+        ),
+        (message("(input, dim=0, *, out=None, **more)"), [("parameter more added", False)]),
+        (message("(input, dim=0)"), [("parameter out removed", True)]),
+        (message("(input, axis=0, *, out=None)"), [("parameter dim renamed to axis", True)]),
+        (
+            message("(input, axis=1, *, out=None)"),
+            [("parameter dim removed", True), ("parameter axis added", False)],
+        ),
+        (
+            message("(dim=0, input=None, *, out=None)"),
+            [
+                ("parameters reordered", True),
+                ("default of input changed from no default to None", False),
+            ],
+        ),
+        (message("(input, dim=-1, *, out=None)"), [("default of dim changed from 0 to -1", True)]),
+        (
+            message("(input, dim, *, out=None)"),
+            [("default of dim changed from 0 to no default", True)],
+        ),
+        (
+            message("(input, *, dim=0, out=None)"),
+            [("dim is keyword-only, was positional-or-keyword", True)],
+        ),
+        (
+            message("(input, dim=0, out=None)"),
+            [("out is positional-or-keyword, was keyword-only", False)],
+        ),
+        (
+            message("(input, /, dim=0, *, out=None)"),
+            [("input is positional-only, was positional-or-keyword", True)],
+        ),
+        (message("(input, dim=0, *, out=None)", "(input, n)"), [("overload added", False)]),
+        (
+            message("(input, dim=0, *, out=None)", deprecated_api="use g"),
+            [("API deprecated: use g", False)],
+        ),
+        (
+            message("(input, dim=0, *, out=None)", deprecated=["out"]),
+            [("parameter out deprecated", False)],
+        ),
+        (GONE, [("API removed", True)]),
+        (
+            {**GONE, "elsewhere": ["torch.special.f"]},
+            [("API removed; the name is at torch.special.f", True)],
+        ),
+        (UNKNOWN, [("signature cannot be introspected any more", False)]),
+    ],
+)
+def test_drift(new: dict[str, Any], told: list[tuple[str, bool]]) -> None:
+    assert [(what, breaking) for what, _, _, breaking in compare(F, new)] == told
+
+
+def test_the_other_way_round() -> None:
+    assert [d[0] for d in compare(GONE, F)] == ["API added"]
+    assert list(compare(GONE, GONE)) == list(compare(UNKNOWN, UNKNOWN)) == []
+    two = message("(input, dim=0, *, out=None)", "(input, n)")
+    assert [(d[0], d[3]) for d in compare(two, F)] == [("overload removed", True)]
+    assert list(compare(two, two)) == []
+
+
+def test_an_overload_that_another_one_serves_is_not_missed() -> None:
+    old = message("(dim)", "(axis=None, dtype=None)")
+    new = message("(dim)", "(axis=None, dtype=None, out=None)")
+    assert [(d[0], d[3]) for d in compare(old, new)] == [("overload added", False)]
+
+
+def test_the_call_of_a_class_is_told_apart_from_its_constructor() -> None:
+    old = message("(weight=None)", call="(input, target)")
+    new = message("(weight=None)", call="(logits, target)")
+    assert [d[0] for d in compare(old, new)] == ["call: parameter input renamed to logits"]
+
+
+def test_warnings_nothing_gave_before() -> None:
+    before = frozenset({"UserWarning: old"})
+    after = frozenset({"UserWarning: old", "FutureWarning: f will go: soon"})
+    (change,) = new_warnings("torch", before, after)
+    assert (change.api, change.detail) == ("FutureWarning", "new warning: f will go: soon")
+    assert not change.regression
