@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.fakes import FAKES
@@ -43,9 +44,9 @@ class Project:
         """Write a file."""
         (self.folder / name).write_text(text, encoding="utf-8")
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
-        """Start ``python -m conformance`` with `args`."""
-        environment = {**os.environ, "PYTHONWARNINGS": "default", "COLUMNS": "200"}
+    def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start ``python -m conformance`` with `args`, and `env` besides the environment."""
+        environment = {**os.environ, "PYTHONWARNINGS": "default", "COLUMNS": "200", **(env or {})}
         return subprocess.Popen(
             [sys.executable, "-m", "conformance", *args],
             cwd=self.folder,
@@ -55,8 +56,8 @@ class Project:
             text=True,
         )
 
-    def run(self, *args: str) -> tuple[int, str, str]:
+    def run(self, *args: str, env: Mapping[str, str] | None = None) -> tuple[int, str, str]:
         """Run ``python -m conformance`` with `args`; return exit code, stdout and stderr."""
-        process = self.start(*args)
+        process = self.start(*args, env=env)
         out, err = process.communicate(timeout=120)
         return process.returncode, out, err

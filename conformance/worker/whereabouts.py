@@ -14,7 +14,12 @@ from typing import Any
 
 MOST = 3
 _DIRECTIVE = re.compile(r"^\.\. deprecated:: *(.*(?:\n[ \t]+\S.*)?)", re.MULTILINE)
-_WORD = re.compile(r"\b(is|are|was|been|be) (now )?deprecated\b", re.IGNORECASE)
+_SAYS_SO = re.compile(
+    r"(\bThis (interface|API|function|operator|class|method|module)|[`'][\w.]+[`']+|\w+(\.\w+)+)"
+    r" (is|has been|will be) (now )?deprecated",
+    re.IGNORECASE,
+)
+"""A sentence whose subject is the API, and not one of its arguments."""
 
 
 def obsolete(target: Any) -> str:
@@ -31,7 +36,7 @@ def obsolete(target: Any) -> str:
     if directive := _DIRECTIVE.search(text):
         return _short(f"deprecated {directive[1]}")
     paragraphs = [p for p in text.split("\n\n") if p.strip()][:2]
-    return next((_short(p) for p in paragraphs if _WORD.search(p)), "")
+    return next((_short(p) for p in paragraphs if _SAYS_SO.search(p)), "")
 
 
 def elsewhere(resolve: Callable[[str], Any], api: str) -> list[str]:

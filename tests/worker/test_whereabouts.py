@@ -23,7 +23,11 @@ def documented(doc: str | None) -> Any:
     [
         (None, ""),
         ("Adds.", ""),
-        ("Adds.\n\nThe argument `x` was deprecated.\n", "The argument `x` was deprecated."),
+        ("Adds.\n\nThe argument x is deprecated.\n", ""),
+        (
+            "Adds.\n\n.. warning::\n    This interface is deprecated.",
+            ".. warning:: This interface is deprecated.",
+        ),
         ("`f` is deprecated, use `g`.", "`f` is deprecated, use `g`."),
         ("Adds.\n\n.. deprecated:: 2.0\n    Use g.\n\nMore.", "deprecated 2.0 Use g."),
         ("Adds.\n\nA.\n\nB.\n\nThis is deprecated somewhere far below.", ""),
