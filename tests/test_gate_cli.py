@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -14,13 +15,39 @@ UNLUCKY = CASES.replace("cases:\n", "cases:\n  - {id: unlucky, inputs: {input: [
 OTHER = CASES.replace("operation: absolute", "operation: other")
 
 
+RUNS = {
+    "a": ("right", "right", ()),
+    "b": ("right", "right", ()),
+    "wrong": ("right", "wrong", ()),
+    "crasher": ("right", "crasher", ()),
+    "hanger": ("right", "hanger", ("--timeout", "2")),
+    "absent": ("right", "absent", ()),
+    "part": ("right", "right", ("-k", "some")),
+    "dice": ("right", "dice", ()),
+    "again": ("right", "dice", ()),
+}
+"""Run files by name: frameworks and options."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with finished runs."""
+    project = Project(tmp_path_factory.mktemp("made"))
+    project.write("cases/absolute.yaml", UNLUCKY)
+    for name, (torch, mindspore, options) in RUNS.items():
+        project.use(torch, mindspore)
+        run(project, f"{name}.sqlite", *options)
+    return project.folder
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A project with a finished run `a.sqlite` of right frameworks."""
-    made = Project(tmp_path)
-    made.write("cases/absolute.yaml", UNLUCKY)
-    run(made, "a.sqlite")
-    return made
+def project(made: Path, tmp_path: Path) -> Project:
+    """A copy of that project, its frameworks right."""
+    project = Project.__new__(Project)
+    project.folder = tmp_path / "project"
+    shutil.copytree(made, project.folder)
+    project.use("right", "right")
+    return project
 
 
 def run(project: Project, out: str, *more: str) -> int:
@@ -32,17 +59,14 @@ def lines(text: str) -> list[str]:
 
 
 def test_the_same_again_reports_nothing(project: Project) -> None:
-    assert run(project, "b.sqlite") == 0
     code, out, err = project.run("gate", "a.sqlite", "b.sqlite")
     assert (code, err) == (0, "")
     assert lines(out)[-1] == "no regression; 12 items compared"
 
 
 def test_what_broke_is_named_with_evidence_and_an_exit_code(project: Project) -> None:
-    project.use("right", "wrong")
-    run(project, "b.sqlite")
     outputs = ["--json", "o/g.json", "--junit", "o/g.xml", "--markdown", "o/g.md", "--annotate"]
-    code, out, _ = project.run("gate", "a.sqlite", "b.sqlite", *outputs)
+    code, out, _ = project.run("gate", "a.sqlite", "wrong.sqlite", *outputs)
     assert code == 1
     assert "FAIL  broken: mindspore.ops.abs (mindspore" in out
     assert "::error file=cases/absolute.yaml,line=" in out
@@ -54,9 +78,7 @@ def test_what_broke_is_named_with_evidence_and_an_exit_code(project: Project) ->
 
 @pytest.mark.parametrize("fake", ["crasher", "hanger"])
 def test_a_crash_or_a_hang_is_broken_and_nothing_else_is(project: Project, fake: str) -> None:
-    project.use("right", fake)
-    run(project, "b.sqlite", "--timeout", "2")
-    code, out, _ = project.run("gate", "a.sqlite", "b.sqlite")
+    code, out, _ = project.run("gate", "a.sqlite", f"{fake}.sqlite")
     assert code == 1
     assert lines(out)[-1].startswith("1 regression (1 broken);")
     assert "absolute/unlucky" in out
@@ -66,15 +88,11 @@ def test_a_baseline_in_text_says_the_same(project: Project) -> None:
     code, out, _ = project.run("baseline", "a.sqlite")
     assert code == 0
     assert "wrote reports/baseline: 12 items (12 conforms)" in out
-    project.use("right", "wrong")
-    run(project, "b.sqlite")
-    code, out, _ = project.run("gate", "reports/baseline", "b.sqlite")
+    code, out, _ = project.run("gate", "reports/baseline", "wrong.sqlite")
     assert code == 1
     assert "FAIL  broken: mindspore.ops.abs" in out
-    project.use("right", "right")
-    run(project, "c.sqlite")
-    assert project.run("gate", "reports/baseline", "c.sqlite")[0] == 0
-    assert project.run("baseline", "c.sqlite", "--out", "again")[0] == 0
+    assert project.run("gate", "reports/baseline", "b.sqlite")[0] == 0
+    assert project.run("baseline", "b.sqlite", "--out", "again")[0] == 0
     before, after = (
         {p.relative_to(f): p.read_bytes() for p in f.rglob("*.*")}
         for f in (project.folder / "reports/baseline", project.folder / "again")
@@ -84,12 +102,10 @@ def test_a_baseline_in_text_says_the_same(project: Project) -> None:
 
 def test_confirm_tells_a_toss_from_a_change(project: Project) -> None:
     project.use("right", "dice")
-    run(project, "a.sqlite")
-    run(project, "b.sqlite")
-    code, out, _ = project.run("gate", "a.sqlite", "b.sqlite")
+    code, out, _ = project.run("gate", "dice.sqlite", "again.sqlite")
     assert "drifted" in lines(out)[-1]
-    project.run("gate", "b.sqlite", "a.sqlite", "--confirm", "5")
-    code, out, _ = project.run("gate", "a.sqlite", "b.sqlite", "--confirm", "5")
+    project.run("gate", "again.sqlite", "dice.sqlite", "--confirm", "5")
+    code, out, _ = project.run("gate", "dice.sqlite", "again.sqlite", "--confirm", "5")
     assert code == 0
     assert "drifted" not in out
     assert "1 calls do not do the same every time" in out
@@ -115,8 +131,7 @@ def unfinished(project: Project) -> None:
 
 
 def absent(project: Project) -> None:
-    project.use("right", "absent")
-    run(project, "b.sqlite")
+    shutil.copy(project.folder / "absent.sqlite", project.folder / "b.sqlite")
 
 
 def fewer(project: Project) -> None:
@@ -124,7 +139,7 @@ def fewer(project: Project) -> None:
 
 
 def part(project: Project) -> None:
-    run(project, "b.sqlite", "-k", "some")
+    shutil.copy(project.folder / "part.sqlite", project.folder / "b.sqlite")
 
 
 def elsewhere(project: Project) -> None:
@@ -159,7 +174,6 @@ def damaged_baseline(project: Project) -> None:
     ],
 )
 def test_fail_closed(project: Project, spoil: object, why: str) -> None:
-    run(project, "b.sqlite")
     project.write("g.md", "# Gate: all is well, said an earlier run")
     assert callable(spoil)
     spoil(project)
@@ -224,12 +238,13 @@ def test_a_baseline_of_a_run_that_is_not_whole_is_not_written(project: Project) 
 
 
 def test_suggested_entries_are_refused_until_filled_and_then_excuse(project: Project) -> None:
-    project.use("right", "wrong")
-    run(project, "b.sqlite")
-    code, out, _ = project.run("known", "suggest", "a.sqlite", "b.sqlite")
+    code, out, _ = project.run("known", "suggest", "a.sqlite", "wrong.sqlite")
     assert code == 0
     assert 'owner: ""' in out
-    assert project.run("known", "suggest", "a.sqlite", "b.sqlite", "-o", "cases/known.yaml")[0] == 0
+    assert (
+        project.run("known", "suggest", "a.sqlite", "wrong.sqlite", "-o", "cases/known.yaml")[0]
+        == 0
+    )
     code, _, err = project.run("check")
     assert code == 2
     assert "cases/known.yaml:" in err
@@ -237,8 +252,9 @@ def test_suggested_entries_are_refused_until_filled_and_then_excuse(project: Pro
     text = path.read_text()
     path.write_text(text.replace('""', '"filled in"'))
     assert project.run("check")[0] == 0
-    code, out, _ = project.run("gate", "a.sqlite", "b.sqlite", "--known", "cases/known.yaml")
+    code, out, _ = project.run("gate", "a.sqlite", "wrong.sqlite", "--known", "cases/known.yaml")
     assert code == 0, out
     assert "known: mindspore.ops.abs" in out
+    project.use("right", "wrong")
     assert run(project, "b.sqlite") == 0
     assert project.run("gate", "a.sqlite", "b.sqlite")[0] == 0
