@@ -44,10 +44,10 @@ def compare(old: Record, new: Record, context: Context) -> Change | None:
     """
     if (ended := _excuses(old, context)) and new.open and not _excuses(new, context):
         return _still_there(old, new, ended[0], context)
+    if old.behaviour == new.behaviour and not (old.variants or new.variants):
+        return _same_behaviour(old, new, context)
     if old.varies or new.varies:
         return _varying(old, new, context)
-    if old.behaviour == new.behaviour:
-        return _same_behaviour(old, new, context)
     return _moved(old, new, context)
 
 
