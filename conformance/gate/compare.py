@@ -42,13 +42,23 @@ def compare(old: Record, new: Record, context: Context) -> Change | None:
     A framework is accused only of what it does otherwise.  Where it does the same and is judged
     otherwise, the change is PyTorch's if that is what it was compared with, or the corpus's.
     """
-    if (ended := _excuses(old, context)) and new.open and not _excuses(new, context):
+    if (ended := _ended(old, new, context)) and not _excuses(new, context):
         return _still_there(old, new, ended[0], context)
     if old.behaviour == new.behaviour and not (old.variants or new.variants):
         return _same_behaviour(old, new, context)
     if old.varies or new.varies:
         return _varying(old, new, context)
     return _moved(old, new, context)
+
+
+def _ended(old: Record, new: Record, context: Context) -> list[Known]:
+    """Return what excuses `old`, and would `new` if it held for its version too."""
+    version = context.version(new) or None
+    return [
+        entry
+        for entry in _excuses(old, context)
+        if not entry.applies(new.target, version) and {k.value for k in entry.kinds} & {*new.open}
+    ]
 
 
 def _still_there(old: Record, new: Record, entry: Known, context: Context) -> Change:
