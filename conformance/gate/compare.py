@@ -74,6 +74,8 @@ def _moved(old: Record, new: Record, context: Context) -> Change | None:
         return _change(fate, old, new, context)
     if _fails(old) and _fails(new):
         return _change(Category.DRIFTED, old, new, context)
+    if fate := _claim(old, new):
+        return _change(fate, old, new, context)
     if old.judged and not new.judged:
         return _change(Category.LOST, old, new, context)
     if new.judged and not old.judged:
@@ -92,6 +94,17 @@ def _fate(old: Record, new: Record) -> Category | None:
     if returned and not returns and new.status is not Status.CONFORMS:
         return Category.BROKEN
     if returns and not returned and old.status is not Status.CONFORMS and not new.open:
+        return Category.FIXED
+    return None
+
+
+def _claim(old: Record, new: Record) -> Category | None:
+    """Tell what became of a printed value, which is checked also where nothing else can be."""
+    if not old.label == new.label == RETURNED:
+        return None
+    if not old.judged and Kind.CLAIM in new.kinds:
+        return Category.BROKEN
+    if not new.judged and {*old.kinds} == {Kind.CLAIM}:
         return Category.FIXED
     return None
 
