@@ -148,10 +148,14 @@ def _of_peer(peer: Two, old: Record, new: Record, worse: bool) -> Change:
 
 
 def _varying(old: Record, new: Record, context: Context) -> Change | None:
-    """Compare what does not repeat: only what no repetition of the other side shows counts."""
-    gained, lost = _gained(old, new)
-    if gained:
-        return _change(Category.BROKEN, old, new, context)
+    """Compare what does not repeat: only what no repetition of the other side shows counts.
+
+    Which of its behaviours comes first is a toss, so those that repetitions showed weigh the same.
+    """
+    at_times = {kind for kinds in new.variants for kind in kinds}
+    _, lost = _gained(old, new)
+    if gained := {*new.kinds, *at_times} - old.shown - {*new.sometimes}:
+        return _change(Category.BROKEN, old, new, context, tuple(sorted(gained - {*new.kinds})))
     if old.judged and not new.judged:
         return _change(Category.LOST, old, new, context)
     if new.varies and not old.varies:
@@ -166,14 +170,19 @@ def _gained(old: Record, new: Record) -> tuple[set[str], set[str]]:
     return set(new.kinds) - old.shown, set(old.kinds) - new.shown
 
 
-def _change(category: Category, old: Record, new: Record, context: Context) -> Change:
+def _change(
+    category: Category, old: Record, new: Record, context: Context, at_times: tuple[str, ...] = ()
+) -> Change:
+    """Return the change; `at_times` are kinds that only repetitions of `new` showed."""
     regression = category in (Category.BROKEN, Category.LOST)
     detail = new.detail
+    if at_times:
+        detail = "; ".join(filter(None, [f"at times: {', '.join(at_times)}", detail]))
     if category is Category.NEW:
         regression = new.status is Status.DIFFERS
     if category is Category.FIXED:
         detail = old.detail
-    if regression and (excuses := _excuses(new, context)):
+    if regression and (excuses := _excuses(new, context, at_times)):
         first = excuses[0]
         category, regression = Category.KNOWN, False
         detail = f"until {first.expires.isoformat()}: {first.reason} ({first.link}); {detail}"
@@ -187,14 +196,15 @@ def _change(category: Category, old: Record, new: Record, context: Context) -> C
         new.operation,
         new.case,
         new.pair,
-        new.kinds,
+        (*new.kinds, *at_times),
         regression,
     )
 
 
-def _excuses(record: Record, context: Context) -> list[Known]:
+def _excuses(record: Record, context: Context, at_times: tuple[str, ...] = ()) -> list[Known]:
     """Return the known differences that excuse all that is not declared of `record`, if all is."""
-    if not record.open:
+    open_ = (*record.open, *at_times)
+    if not open_:
         return []
     version = context.version(record)
     speaking = [
@@ -205,7 +215,7 @@ def _excuses(record: Record, context: Context) -> list[Known]:
         and entry.applies(record.target, version or None)
     ]
     excused = {kind for entry in speaking for kind in entry.kinds}
-    return speaking if all(Kind(kind) in excused for kind in record.open) else []
+    return speaking if all(Kind(kind) in excused for kind in open_) else []
 
 
 def _said(record: Record) -> str:
