@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -22,12 +23,14 @@ _work: tuple[Callable[[Any], Any], Sequence[Any]] | None = None
 def mapped(function: Callable[[T], R], items: Sequence[T], *, least: int = 16) -> list[R]:
     """Return ``[function(item) for item in items]``; results, and exceptions, must pickle.
 
-    With fewer than `least` items, on one processor, or without ``fork`` (not Linux) it is done
-    right here.  HarnessError when a process is killed.
+    With fewer than `least` items, on one processor, without ``fork`` (not Linux), or in another
+    thread than the main one it is done right here.  HarnessError when a process is killed.
     """
     global _work  # noqa: PLW0603
     processes = min(len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1, len(items))
-    if len(items) < least or processes < 2 or _work is not None:
+    # Two threads that fork while the other works leave a child with a lock that nobody frees.
+    beside = threading.current_thread() is not threading.main_thread()
+    if len(items) < least or processes < 2 or _work is not None or beside:
         return [function(item) for item in items]
     _work = (function, items)
     try:

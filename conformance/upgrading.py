@@ -72,7 +72,7 @@ def upgrade(
                 typer.echo(f"repeating {len(result.changes)} changes", err=True)
                 with terminal.Progress() as progress:
                     both = [side.watched(progress.of(side.label)) for side in made]
-                    sides.confirm(both, result.changes, times=confirm, limits=limits)
+                    sides.confirm(both, corpus, result.changes, times=confirm, limits=limits)
                 result = gating.compared(both[0].path, both[1].path, file)
         except KeyboardInterrupt:
             raise HarnessError(f"interrupted; what was run lies in {folder}") from None

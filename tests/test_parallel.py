@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +16,12 @@ def test_results_come_in_the_order_of_the_items() -> None:
 
 def test_few_items_are_done_in_this_process() -> None:
     assert mapped(lambda _: os.getpid(), [1, 2, 3]) == [os.getpid()] * 3
+
+
+def test_a_thread_beside_the_main_one_does_not_fork() -> None:
+    with ThreadPoolExecutor(1) as beside:
+        found = beside.submit(mapped, lambda _: os.getpid(), list(range(40))).result()
+    assert set(found) == {os.getpid()}
 
 
 def test_nested_work_is_done_where_it_is_met() -> None:

@@ -44,13 +44,23 @@ def compare(old: Record, new: Record, context: Context) -> Change | None:
     A framework is accused only of what it does otherwise.  Where it does the same and is judged
     otherwise, the change is PyTorch's if that is what it was compared with, or the corpus's.
     """
-    if (ended := _excuses(old, context)) and new.open and not _excuses(new, context):
+    if (ended := _ended(old, new, context)) and not _excuses(new, context):
         return _still_there(old, new, ended[0], context)
+    if old.behaviour == new.behaviour and not (old.variants or new.variants):
+        return _same_behaviour(old, new, context)
     if old.varies or new.varies:
         return _varying(old, new, context)
-    if old.behaviour == new.behaviour:
-        return _same_behaviour(old, new, context)
     return _moved(old, new, context)
+
+
+def _ended(old: Record, new: Record, context: Context) -> list[Known]:
+    """Return what excuses `old`, and would `new` if it held for its version too."""
+    version = context.version(new) or None
+    return [
+        entry
+        for entry in _excuses(old, context)
+        if not entry.applies(new.target, version) and {k.value for k in entry.kinds} & {*new.open}
+    ]
 
 
 def _still_there(old: Record, new: Record, entry: Known, context: Context) -> Change:
@@ -68,6 +78,8 @@ def _moved(old: Record, new: Record, context: Context) -> Change | None:
         return _change(fate, old, new, context)
     if _fails(old) and _fails(new):
         return _change(Category.DRIFTED, old, new, context)
+    if fate := _claim(old, new):
+        return _change(fate, old, new, context)
     if old.judged and not new.judged:
         return _change(Category.LOST, old, new, context)
     if new.judged and not old.judged:
@@ -98,6 +110,17 @@ def _fate(old: Record, new: Record) -> Category | None:
     if returned and not returns and new.status is not Status.CONFORMS:
         return Category.BROKEN
     if returns and not returned and old.status is not Status.CONFORMS and not new.open:
+        return Category.FIXED
+    return None
+
+
+def _claim(old: Record, new: Record) -> Category | None:
+    """Tell what became of a printed value, which is checked also where nothing else can be."""
+    if not old.label == new.label == RETURNED:
+        return None
+    if not old.judged and Kind.CLAIM in new.kinds:
+        return Category.BROKEN
+    if not new.judged and {*old.kinds} == {Kind.CLAIM}:
         return Category.FIXED
     return None
 
@@ -141,10 +164,14 @@ def _of_peer(peer: Two, old: Record, new: Record, worse: bool) -> Change:
 
 
 def _varying(old: Record, new: Record, context: Context) -> Change | None:
-    """Compare what does not repeat: only what no repetition of the other side shows counts."""
-    gained, lost = _gained(old, new)
-    if gained:
-        return _change(Category.BROKEN, old, new, context)
+    """Compare what does not repeat: only what no repetition of the other side shows counts.
+
+    Which of its behaviours comes first is a toss, so those that repetitions showed weigh the same.
+    """
+    at_times = {kind for kinds in new.variants for kind in kinds}
+    _, lost = _gained(old, new)
+    if gained := {*new.kinds, *at_times} - old.shown - {*new.sometimes}:
+        return _change(Category.BROKEN, old, new, context, tuple(sorted(gained - {*new.kinds})))
     if old.judged and not new.judged:
         return _change(Category.LOST, old, new, context)
     if new.varies and not old.varies:
@@ -159,14 +186,19 @@ def _gained(old: Record, new: Record) -> tuple[set[str], set[str]]:
     return set(new.kinds) - old.shown, set(old.kinds) - new.shown
 
 
-def _change(category: Category, old: Record, new: Record, context: Context) -> Change:
+def _change(
+    category: Category, old: Record, new: Record, context: Context, at_times: tuple[str, ...] = ()
+) -> Change:
+    """Return the change; `at_times` are kinds that only repetitions of `new` showed."""
     regression = category in (Category.BROKEN, Category.LOST)
     detail = new.detail
+    if at_times:
+        detail = "; ".join(filter(None, [f"at times: {', '.join(at_times)}", detail]))
     if category is Category.NEW:
         regression = new.status is Status.DIFFERS
     if category is Category.FIXED:
         detail = old.detail
-    if regression and (excuses := _excuses(new, context)):
+    if regression and (excuses := _excuses(new, context, at_times)):
         first = excuses[0]
         category, regression = Category.KNOWN, False
         detail = f"until {first.expires.isoformat()}: {first.reason} ({first.link}); {detail}"
@@ -180,14 +212,15 @@ def _change(category: Category, old: Record, new: Record, context: Context) -> C
         new.operation,
         new.case,
         new.pair,
-        new.kinds,
+        (*new.kinds, *at_times),
         regression,
     )
 
 
-def _excuses(record: Record, context: Context) -> list[Known]:
+def _excuses(record: Record, context: Context, at_times: tuple[str, ...] = ()) -> list[Known]:
     """Return the known differences that excuse all that is not declared of `record`, if all is."""
-    if not record.open:
+    open_ = (*record.open, *at_times)
+    if not open_:
         return []
     version = context.version(record)
     speaking = [
@@ -198,7 +231,7 @@ def _excuses(record: Record, context: Context) -> list[Known]:
         and entry.applies(record.target, version or None)
     ]
     excused = {kind for entry in speaking for kind in entry.kinds}
-    return speaking if all(Kind(kind) in excused for kind in record.open) else []
+    return speaking if all(Kind(kind) in excused for kind in open_) else []
 
 
 def _said(record: Record) -> str:

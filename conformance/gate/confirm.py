@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from conformance.corpus.loader import Corpus
 from conformance.gate.change import Change
 from conformance.run import session
 from conformance.run.pool import DEFAULT_JOBS, Event
@@ -26,12 +27,14 @@ def confirm(
     times: int = TIMES,
     jobs: int = DEFAULT_JOBS,
     timeout: float = 60.0,
+    corpus: Corpus | None = None,
     observer: Callable[[Event], None] = lambda _: None,
 ) -> None:
     """Make the calls that `changes` speak of `times` more, and keep in the run file at `path` what
     comes out otherwise.
 
-    `targets` are those of the run.  HarnessError when one of them is not what it was in the run.
+    `targets` are those of the run, `corpus` is its own where it is at hand.  HarnessError when a
+    target is not what it was in the run.
     """
     wanted = {(change.case, change.pair) for change in changes if change.case}
     run = RunFile.open(path)
@@ -40,7 +43,7 @@ def confirm(
         selection = Selection(
             facts.get("select") or "", bool(facts.get("quick")), bool(facts.get("covering"))
         )
-        made = session.make_plan(run.corpus(), targets, selection)
+        made = session.make_plan(corpus or run.corpus(), targets, selection)
         items = ((i.target, i.call) for i in made.items if (i.case, i.pair) in wanted)
         keys = set(items)
         calls = {

@@ -88,7 +88,7 @@ def gate(baseline: Side, candidate: Side, *, known: Sequence[Known] = (), today:
         raise HarnessError("nothing that ran on both sides was judged on either")
     changes = [
         *_items(joined, _context(baseline, candidate, joined, known, today), baseline, candidate),
-        *_unmatched(joined, candidate),
+        *_unmatched(joined, baseline, candidate),
         *_described(baseline, candidate),
     ]
     if baseline.run is not None and candidate.run is not None:
@@ -168,20 +168,23 @@ def _drift(old: Record, new: Record, baseline: Side, candidate: Side) -> str:
     return drift.describe(old, new, before, after)
 
 
-def _unmatched(joined: Joined, candidate: Side) -> list[Change]:
-    """Report once for each case and target what has no counterpart that asked the same."""
-    cases = {record.case for record in candidate.records}
-    pairs = {(record.operation, record.pair) for record in candidate.records}
+def _unmatched(joined: Joined, baseline: Side, candidate: Side) -> list[Change]:
+    """Report once for each case and target what has no counterpart that asked the same.
+
+    Of a case file that nobody edited nothing can be missing by right, except that another part of
+    it may cover it.
+    """
+    edited = _edited(baseline, candidate)
     covering = bool(candidate.manifest.get("covering"))
     found = [
         _change(Category.CHANGED, new, "edited: another input, parameter or expectation")
         for _, new in joined.changed
     ]
     for old in joined.gone:
-        kept = old.case in cases and (old.operation, old.pair) in pairs
-        if not kept or (covering and place(old.target)[1:] == ["graph"]):
-            what = "removed from the corpus" if not kept else "not in the covering part any more"
-            found.append(_change(Category.REMOVED, old, what))
+        if old.operation in edited:
+            found.append(_change(Category.REMOVED, old, "removed from the corpus"))
+        elif covering and place(old.target)[1:] == ["graph"]:
+            found.append(_change(Category.REMOVED, old, "not in the covering part any more"))
         elif old.judged:
             found.append(replace(_change(Category.LOST, old, "missing"), regression=True))
     for new in joined.new:

@@ -91,7 +91,12 @@ def run(
 
 
 def confirm(
-    sides: Sequence[SideRun], changes: Sequence[Change], *, times: int, limits: Limits
+    sides: Sequence[SideRun],
+    corpus: Corpus,
+    changes: Sequence[Change],
+    *,
+    times: int,
+    limits: Limits,
 ) -> None:
     """Make the calls that `changes` speak of `times` more on all sides."""
     at_once(
@@ -104,6 +109,7 @@ def confirm(
                 times=times,
                 jobs=limits.jobs,
                 timeout=limits.timeout,
+                corpus=corpus,
                 observer=side.observer,
             )
             for side in sides
