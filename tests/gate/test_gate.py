@@ -41,7 +41,8 @@ def test_cases_edited_removed_and_added() -> None:
     other = record(case="absolute/other", hash="1" * 16)
     added = record(case="absolute/added", hash="2" * 16)
     kept = record(case="absolute/kept", hash="4" * 16)
-    result = run([CONFORMS, other, kept], [record(hash="3" * 16), added, kept])
+    after = [record(hash="3" * 16), added, kept]
+    result = run([CONFORMS, other, kept], after, manifest={"files": {"absolute": "edited"}})
     assert sorted(categories(result)) == [
         ("changed case", "absolute/some", False),
         ("new", "absolute/added", False),

@@ -105,7 +105,7 @@ DRIFTED = [
             Told(
                 Category.DRIFTED,
                 "conforms → conforms",
-                r"^output: 64 of 64 elements, by at most 1 spacings, 5\.96e-08; "
+                r"^output: 64 of 64 elements, by at most 1 spacing, 5\.96e-08; "
                 r"error [\d.]+ → [\d.]+ roundoffs$",
             ),
         ),
