@@ -65,7 +65,8 @@ def choose(
     for one in parsed:
         if one.version:
             raise CallerError(f"{one.name}: an upgrade decides the version; write {one.framework}")
-    inside = tuple(t for t in parsed if t.framework in named or not named)
-    if not inside:
+    inside = tuple(t for t in parsed if t.framework in named)
+    if not inside and len(named) == len(before.names):
         raise CallerError(f"none of the targets runs {', '.join(named)}")
+    inside = inside or tuple(parsed)  # what is named serves them, whatever it is
     return UpgradePlan(inside, tuple(t for t in parsed if t not in inside))

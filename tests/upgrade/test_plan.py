@@ -30,6 +30,7 @@ MINDSPORE = ["mindspore", "mindspore:cpu:graph"]
         (("mindspore==1", "mindspore==2"), ["mindspore"], ["mindspore"], []),
         (("mindspore==1", "mindspore==2"), ["torch", "mindspore"], ["mindspore"], ["torch"]),
         (("scipy==1", "scipy==2"), ["numpy"], ["numpy"], []),
+        (("toyframe==1,numpy==1", "toyframe==2,numpy==1"), ["torch"], ["torch"], []),
     ],
 )
 def test_targets(
