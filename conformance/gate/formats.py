@@ -187,8 +187,8 @@ def write(result: Result, outputs: Mapping[str, Path]) -> None:
         path.write_text(WRITERS[name](result), encoding="utf-8")
 
 
-def write_failure(reason: str, outputs: Mapping[str, Path]) -> None:
-    """Write into each of `outputs` that nothing could be compared, and why."""
+def write_failure(reason: str, outputs: Mapping[str, Path], exit_code: int = 3) -> None:
+    """Write into each of `outputs` that nothing could be compared, why, and the exit code."""
     case = junitparser.TestCase("comparison", "conformance gate")
     case.result = [junitparser.Error(_xml(reason))]
     suite = junitparser.TestSuite("conformance gate")
@@ -196,7 +196,9 @@ def write_failure(reason: str, outputs: Mapping[str, Path]) -> None:
     report = junitparser.JUnitXml("conformance gate")
     report.add_testsuite(suite)
     texts = {
-        "json": json.dumps({"exit_code": 3, "summary": reason}, indent=1, ensure_ascii=False),
+        "json": json.dumps(
+            {"exit_code": exit_code, "summary": reason}, indent=1, ensure_ascii=False
+        ),
         "junit": _serialised(report),
         "markdown": f"# Gate: nothing was compared\n\n{_text(reason)}\n",
     }
