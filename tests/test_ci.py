@@ -16,6 +16,8 @@ import pytest
 import typer
 
 from conformance.cli import app
+from conformance.gate import formats
+from conformance.gate.change import Category, Change, Group
 from tests.fakes import FAKES
 from tests.project import CASES, Project
 from tests.workflow import EXPRESSION, ROOT, Action, bash, environment, load, shims
@@ -277,6 +279,16 @@ def test_two_versions_and_a_page_that_is_too_large(project: Project, tmp_path: P
     assert row.endswith("und mehr |")
     assert empty == ""
     assert last == "**Cut**: a summary holds 1 MiB; all is in conformance-gate/gate.md"
+
+
+def test_names_of_apis_are_shown_as_they_are() -> None:
+    def row(api: str) -> str:
+        change = Change(Category.BROKEN, "torch", api, "conforms", "differs", "a_b")
+        return list(formats._table(Category.BROKEN, [Group(Category.BROKEN, api, (change,))]))[-1]
+
+    assert row("numpy.round_").startswith("| `numpy.round_` | torch |")
+    assert row("numpy.round_").endswith("| a\\_b |")
+    assert row("reference of <a_b>|`x.y`").startswith("| reference of &lt;a\\_b&gt;\\|")
 
 
 # docs/ci.md --------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,8 @@ from conformance.gate.words import QUIET, line, summary, title
 SHOWN = 60
 """Groups of one category in the Markdown summary, which GitHub cuts at a mebibyte."""
 TEXT = 300
+CODE = re.compile(r"\w+(\.\w+)+")
+"""Names that can stand between backticks as they are, where an escape would be shown."""
 
 
 def as_json(result: Result) -> str:
@@ -67,15 +70,15 @@ def _table(category: Category, groups: list[Group]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for group in groups[:SHOWN]:
         first = next((c for c in group.changes if c.regression), group.changes[0])
+        api = f"`{group.api}`" if CODE.fullmatch(group.api) else _text(group.api)
         cells = [
-            f"`{group.api}`" if "." in group.api else group.api,
             "<br>".join(group.targets),
             _cases(group),
             first.before,
             first.after,
             first.detail,
         ]
-        yield "| " + " | ".join(map(_text, cells)) + " |"
+        yield "| " + " | ".join([api, *map(_text, cells)]) + " |"
     if len(groups) > SHOWN:
         yield f"\n… and {len(groups) - SHOWN} more APIs; the JSON has all."
 
