@@ -1,14 +1,21 @@
 # make        set up .venv, run the corpus on both frameworks, write reports/index.html
 # make test   linters, types and every test, with real PyTorch and MindSpore
+# make baseline   run every case three times and write reports/baseline, to be committed
+# make gate   run every case and say what changed since reports/baseline; see docs/ci.md
 # make mutation   which subtly wrong kernels the corpus notices; see docs/judge.md
 
 PYTHON ?= python3.11
 BIN := .venv/bin
 RUN := reports/run.sqlite
+# A gate names its targets, so that it fails when one of them does not start.
+TARGETS := -t torch -t mindspore -t mindspore:cpu:graph -t numpy
+GATE := reports/gate
+# Whether a difference is new is for the gate to say.
+MAY_DIFFER = { status=$$?; [ $$status -eq 1 ] || exit $$status; }
 export PYTHONWARNINGS :=
 
 .DEFAULT_GOAL := report
-.PHONY: report test lint bench mutation schema clean
+.PHONY: report baseline gate test lint bench mutation schema clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 2; }
@@ -20,6 +27,16 @@ report: .venv/.installed
 	@$(BIN)/conformance run --out $(RUN); status=$$?; \
 	if [ $$status -le 1 ]; then $(BIN)/conformance report $(RUN) --out reports --format html,csv,json || exit $$?; \
 	echo "Open reports/index.html"; fi; exit $$status
+
+baseline: .venv/.installed
+	@$(BIN)/conformance run --all --repeat 3 $(TARGETS) --out $(RUN) || $(MAY_DIFFER)
+	@$(BIN)/conformance baseline $(RUN)
+
+gate: .venv/.installed
+	@rm -f $(GATE).sqlite $(GATE).md $(GATE).xml $(GATE).json
+	@$(BIN)/conformance run --all $(TARGETS) --out $(GATE).sqlite || $(MAY_DIFFER)
+	@$(BIN)/conformance gate reports/baseline $(GATE).sqlite --confirm 5 \
+	  --markdown $(GATE).md --junit $(GATE).xml --json $(GATE).json
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

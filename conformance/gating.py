@@ -61,7 +61,8 @@ def failing_into(outputs: Mapping[str, Path], *, annotate: bool) -> Iterator[Non
     try:
         yield
     except Exception as error:
-        formats.write_failure(" ".join(str(error).split()), outputs)
+        code = getattr(error, "exit_code", 2 if isinstance(error, OSError) else 3)
+        formats.write_failure(" ".join(str(error).split()), outputs, code)
         if annotate:
             typer.echo(formats.github_error("conformance", str(error)))
         raise

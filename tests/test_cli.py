@@ -353,3 +353,13 @@ def test_help_teaches() -> None:
     for command in ("check", "run", "report", "targets", "show", "schema"):
         assert command in shown
     assert "Exit codes" in shown
+
+
+def test_what_could_not_be_compared_is_written_with_the_exit_code(project: Project) -> None:
+    assert project.run("run", *TARGETS, "--all")[0] == 0
+    assert project.run("baseline")[0] == 0
+    told = project.folder / "gate.json"
+    for expected, candidate in ((2, "absent.sqlite"), (3, "reports/run.sqlite")):
+        code, _, err = project.run("gate", "reports/baseline", candidate, "--json", str(told))
+        assert (code, json.loads(told.read_text("utf-8"))["exit_code"]) == (expected, expected), err
+        project.write("reports/baseline/manifest.json", "cut off")

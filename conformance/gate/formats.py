@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,8 @@ from conformance.gate.words import QUIET, line, summary, title
 SHOWN = 60
 """Groups of one category in the Markdown summary, which GitHub cuts at a mebibyte."""
 TEXT = 300
+CODE = re.compile(r"\w+(\.\w+)+")
+"""Names that can stand between backticks as they are, where an escape would be shown."""
 
 
 def as_json(result: Result) -> str:
@@ -67,15 +70,15 @@ def _table(category: Category, groups: list[Group]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for group in groups[:SHOWN]:
         first = next((c for c in group.changes if c.regression), group.changes[0])
+        api = f"`{group.api}`" if CODE.fullmatch(group.api) else _text(group.api)
         cells = [
-            f"`{group.api}`" if "." in group.api else group.api,
             "<br>".join(group.targets),
             _cases(group),
             first.before,
             first.after,
             first.detail,
         ]
-        yield "| " + " | ".join(map(_text, cells)) + " |"
+        yield "| " + " | ".join([api, *map(_text, cells)]) + " |"
     if len(groups) > SHOWN:
         yield f"\n… and {len(groups) - SHOWN} more APIs; the JSON has all."
 
@@ -187,8 +190,8 @@ def write(result: Result, outputs: Mapping[str, Path]) -> None:
         path.write_text(WRITERS[name](result), encoding="utf-8")
 
 
-def write_failure(reason: str, outputs: Mapping[str, Path]) -> None:
-    """Write into each of `outputs` that nothing could be compared, and why."""
+def write_failure(reason: str, outputs: Mapping[str, Path], exit_code: int = 3) -> None:
+    """Write into each of `outputs` that nothing could be compared, why, and the exit code."""
     case = junitparser.TestCase("comparison", "conformance gate")
     case.result = [junitparser.Error(_xml(reason))]
     suite = junitparser.TestSuite("conformance gate")
@@ -196,7 +199,9 @@ def write_failure(reason: str, outputs: Mapping[str, Path]) -> None:
     report = junitparser.JUnitXml("conformance gate")
     report.add_testsuite(suite)
     texts = {
-        "json": json.dumps({"exit_code": 3, "summary": reason}, indent=1, ensure_ascii=False),
+        "json": json.dumps(
+            {"exit_code": exit_code, "summary": reason}, indent=1, ensure_ascii=False
+        ),
         "junit": _serialised(report),
         "markdown": f"# Gate: nothing was compared\n\n{_text(reason)}\n",
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import faulthandler
+import platform
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import execnet
@@ -54,6 +56,24 @@ def test_it_says_hello_with_what_it_is() -> None:
     assert (info["version"], info["device"]) == (np.__version__, "cpu")
     assert info["pid"] > 0
     assert info["python"].startswith("3.")
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="no Linux")
+def test_it_names_the_processor() -> None:
+    ((_, info),) = served()
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    assert info["cpu"]
+    for part in info["cpu"].replace("/", " ").split():
+        assert part in text
+
+
+def test_a_processor_that_is_not_told_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(platform, "processor", lambda: "some chip")
+    assert server._cpu() == "some chip"
 
 
 def test_answers_carry_their_keys_in_order() -> None:
