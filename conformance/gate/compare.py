@@ -19,6 +19,8 @@ FAILURES = {Kind.EXCEPTION, Kind.UNSUPPORTED, Kind.DTYPE_SUPPORT}
 """Kinds that say that a call raised; which one depends on the wording of the exception."""
 WORSE = 10.0
 """How many times greater an error must be, which the judge does not admit anyway, to be broken."""
+GARBAGE = {Kind.VALUE, Kind.SPECIAL_VALUES}
+"""What memory that nobody wrote shows: it may hold a number or an infinity."""
 _RANK = {Status.CONFORMS: 0, Status.DECLARED: 1, Status.NOT_COMPARABLE: 2, Status.DIFFERS: 3}
 
 
@@ -170,7 +172,10 @@ def _varying(old: Record, new: Record, context: Context) -> Change | None:
     """
     at_times = {kind for kinds in new.variants for kind in kinds}
     _, lost = _gained(old, new)
-    if gained := {*new.kinds, *at_times} - old.shown - {*new.sometimes}:
+    gained = {*new.kinds, *at_times} - old.shown - {*new.sometimes}
+    if old.varies and GARBAGE & old.shown:
+        gained -= GARBAGE
+    if gained:
         return _change(Category.BROKEN, old, new, context, tuple(sorted(gained - {*new.kinds})))
     if old.judged and not new.judged:
         return _change(Category.LOST, old, new, context)

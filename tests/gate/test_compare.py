@@ -165,6 +165,13 @@ def test_what_varies_is_broken_by_what_no_repetition_showed() -> None:
     assert category(differs(variants=(("value",),)), CONFORMS) is Category.FIXED
 
 
+def test_memory_nobody_wrote_may_hold_anything() -> None:
+    garbage = record(variants=(("value",),))
+    assert category(garbage, differs("special-values", variants=((),))) is None
+    assert category(garbage, differs("gradient", variants=((),))) is Category.BROKEN
+    assert category(CONFORMS, differs("special-values", variants=((),))) is Category.BROKEN
+
+
 def test_what_comes_and_goes_by_the_case_file_is_neither_broken_nor_fixed() -> None:
     at_times = record(sometimes=("value",))
     shown = declared("value", sometimes=("value",))
