@@ -15,7 +15,7 @@ from conformance.run.target import framework_of
 from conformance.taxonomy import Kind
 
 RETURNED = "returned"
-FAILURES = {Kind.EXCEPTION, Kind.UNSUPPORTED, Kind.DTYPE_SUPPORT}
+FAILURES = {Kind.EXCEPTION, Kind.UNSUPPORTED, Kind.DTYPE_SUPPORT, Kind.CLAIM}
 """Kinds that say that a call raised; which one depends on the wording of the exception."""
 WORSE = 10.0
 """How many times greater an error must be, which the judge does not admit anyway, to be broken."""

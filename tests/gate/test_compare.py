@@ -84,6 +84,7 @@ def test_fixed(old: Record, new: Record) -> None:
         (NOWHERE, record(status=UNCOMPARED, behaviour="dddddddddd")),
         (differs(), differs(behaviour="eeeeeeeeee", ratio=2e4)),
         (raised(), raised("TypeError")),
+        (raised(kinds=("exception", "claim")), raised("TypeError")),
         (raised(), differs("unsupported-on-device", label="unsupported (device)", **DEAD)),
         (differs("dtype-support", label="unsupported (dtype)"), raised("TypeError")),
     ],
