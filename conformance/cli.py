@@ -32,8 +32,10 @@ renders the difference pages people write by hand.
 
     conformance report reports/run.sqlite  # write reports/index.html
 
-**Exit codes**: 0 all conform, or differ as declared or known; 1 unexpected differences or stale
-declarations; 2 your mistake (a case file, an option); 3 the harness could not do its job: nothing
+    conformance upgrade mindspore==2.9.0 mindspore==2.10.0   # what would an upgrade break?
+
+**Exit codes**: 0 all conform, or differ as declared or known, and nothing regressed; 1 unexpected
+differences, stale declarations or regressions; 2 your mistake (a case file, an option); 3 the harness could not do its job: nothing
 ran, a target named with -t did not start, the run was interrupted.
 """,
 )

@@ -179,10 +179,10 @@ def _varying(old: Record, new: Record, context: Context) -> Change | None:
         return _change(Category.BROKEN, old, new, context, tuple(sorted(gained - {*new.kinds})))
     if old.judged and not new.judged:
         return _change(Category.LOST, old, new, context)
+    if lost and not (old.varies and new.varies):
+        return _change(Category.FIXED, old, new, context)
     if new.varies and not old.varies:
         return _change(Category.VARIES, old, new, context)
-    if lost and not new.varies:
-        return _change(Category.FIXED, old, new, context)
     return None
 
 

@@ -44,10 +44,16 @@ def compare(old: Message, new: Message) -> Iterator[Difference]:
         yield f"API deprecated: {note}", "", "", False
     for name in sorted(after.deprecated - before.deprecated):
         yield f"parameter {name} deprecated", "", "", False
-    if before.known and not after.known:
-        yield "signature cannot be introspected any more", before.text, "", False
-    if before.known and after.known:
+    if _tells(before) and not _tells(after):
+        yield "signature cannot be introspected any more", before.text, after.text, False
+    if _tells(before) and _tells(after):
         yield from _forms(before, after)
+
+
+def _tells(signature: Signature) -> bool:
+    """Tell whether a signature says anything: a wrapper's ``(*args, **kwargs)`` does not."""
+    kinds = [[argument.kind for argument in form] for form in signature.forms]
+    return signature.known and kinds != [[describe.VAR_POSITIONAL, describe.VAR_KEYWORD]]
 
 
 def _existence(

@@ -164,6 +164,8 @@ def test_what_varies_is_broken_by_what_no_repetition_showed() -> None:
     assert category(varying, differs("value")) is Category.BROKEN
     assert category(varying, NOWHERE) is Category.LOST
     assert category(differs(variants=(("value",),)), CONFORMS) is Category.FIXED
+    assert category(raised(), record(variants=((),))) is Category.FIXED
+    assert category(raised(variants=((),)), record(variants=((),))) is None
 
 
 def test_memory_nobody_wrote_may_hold_anything() -> None:

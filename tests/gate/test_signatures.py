@@ -80,6 +80,7 @@ F = message("(input, dim=0, *, out=None)")
             [("API removed; the name is at torch.special.f", True)],
         ),
         (UNKNOWN, [("signature cannot be introspected any more", False)]),
+        (message("(*args, **kwargs)"), [("signature cannot be introspected any more", False)]),
     ],
 )
 def test_drift(new: dict[str, Any], told: list[tuple[str, bool]]) -> None:
