@@ -35,8 +35,9 @@ renders the difference pages people write by hand.
     conformance upgrade mindspore==2.9.0 mindspore==2.10.0   # what would an upgrade break?
 
 **Exit codes**: 0 all conform, or differ as declared or known, and nothing regressed; 1 unexpected
-differences, stale declarations or regressions; 2 your mistake (a case file, an option); 3 the harness could not do its job: nothing
-ran, a target named with -t did not start, the run was interrupted.
+differences, stale declarations or regressions; 2 your mistake (a case file, an option); 3 the
+harness could not do its job: nothing ran, a target named with -t did not start, the run was
+interrupted, two runs cannot be compared, an environment cannot be built.
 """,
 )
 
