@@ -13,13 +13,18 @@ Place = tuple[str, int]
 _OPERATION = re.compile(r"^operation\s*:\s*['\"]?(\w+)", re.MULTILINE)
 
 
+def operation_of(text: str) -> str:
+    """Return the operation that a case file's `text` names, without parsing it."""
+    found = _OPERATION.search(text)
+    return found[1] if found else ""
+
+
 class Places:
     """Finds cases in case files given as texts by path; each is parsed when it is asked for."""
 
     def __init__(self, documents: Mapping[str, str]) -> None:
         self._documents = documents
-        named = {path: _OPERATION.search(text) for path, text in documents.items()}
-        self._paths = {name[1]: path for path, name in named.items() if name}
+        self._paths = {operation_of(text): path for path, text in documents.items()}
         self._lines: dict[str, dict[str, int]] = {}
 
     def of(self, change: Change) -> Place | None:

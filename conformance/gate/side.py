@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import HarnessError
+from conformance.gate.places import operation_of
 from conformance.gate.record import Record
 from conformance.judge.item import Item
 from conformance.judge.judge import judge
@@ -25,7 +25,6 @@ SELECTION = ("select", "quick", "covering")
 """What a run's manifest says of the items it was asked for."""
 JUDGES = ("corpus", "reference", "judge", "taxonomy.py", "run/behaviour.py", "gate/record.py")
 """What a verdict depends on, under the package's folder."""
-_OPERATION = re.compile(r"^operation\s*:\s*['\"]?(\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -106,10 +105,10 @@ def refuse_incomplete(name: str, run: RunFile) -> None:
 
 def files(texts: Mapping[str, str]) -> dict[str, str]:
     """Return a hash of the case file of each operation, from texts by path."""
-    found = {}
-    for text in texts.values():
-        if name := _OPERATION.search(text):
-            found[name[1]] = hashlib.sha256(text.encode()).hexdigest()[:12]
+    found = {
+        operation_of(text): hashlib.sha256(text.encode()).hexdigest()[:12]
+        for text in texts.values()
+    }
     return dict(sorted(found.items()))
 
 
