@@ -89,7 +89,7 @@ class RunFile:
             found = run.manifest.get("format")
         except (sqlite3.DatabaseError, ValueError) as error:
             run.close()
-            if _was_database(path):
+            if _was_run_file(path):
                 raise HarnessError(f"{path}: a damaged or truncated run file ({error})") from None
             raise CallerError(f"{path}: not a run file ({error})") from None
         if found != FORMAT:
@@ -327,7 +327,15 @@ class RunFile:
             yield item, by_id[item.case]
 
 
-def _was_database(path: Path) -> bool:
-    """Tell whether the file at `path` begins like a database, or was cut before it began."""
+def _was_run_file(path: Path) -> bool:
+    """Tell whether the file at `path` was cut or spoilt, and is not simply something else."""
     with path.open("rb") as file:
-        return file.read(len(_MAGIC)) in (b"", _MAGIC)
+        head = file.read(len(_MAGIC))
+    if head not in (b"", _MAGIC):
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.DatabaseError:
+        return True
+    return not tables or "manifest" in tables

@@ -284,11 +284,19 @@ def test_no_such_file(tmp_path: Path) -> None:
     assert not (tmp_path / "absent").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"no database at all" * 100, b"SQLite format 3\x00"])
-def test_another_kind_of_file(tmp_path: Path, content: bytes) -> None:
+def test_another_kind_of_file(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(CallerError, match="not a run file"):
+        RunFile.open(path)
+    assert path.read_bytes() == b"no database at all" * 100
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00"])
+def test_what_is_left_of_a_file_that_was_cut(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "run"
     path.write_bytes(content)
-    with pytest.raises(CallerError, match="not a run file"):
+    with pytest.raises(HarnessError, match="a damaged or truncated run file"):
         RunFile.open(path)
     assert path.read_bytes() == content
 
@@ -301,7 +309,7 @@ def test_another_database(tmp_path: Path) -> None:
 
 def test_a_broken_manifest(run_path: Path) -> None:
     tamper(run_path, "UPDATE manifest SET value = '{' WHERE key = 'format'")
-    with pytest.raises(CallerError, match="not a run file"):
+    with pytest.raises(HarnessError, match="a damaged or truncated run file"):
         RunFile.open(run_path)
 
 
