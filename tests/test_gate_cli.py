@@ -190,11 +190,11 @@ def test_fail_closed(project: Project, spoil: object, why: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["gate", "absent.sqlite", "a.sqlite"], "no such run file"),
+        (["gate", "nowhere.sqlite", "a.sqlite"], "no such run file"),
         (["gate", "cases", "a.sqlite"], "no baseline here"),
         (["gate", "conformance.toml", "a.sqlite"], "not a run file"),
         (["gate", "a.sqlite"], "Missing argument"),
-        (["baseline", "absent.sqlite"], "no such run file"),
+        (["baseline", "nowhere.sqlite"], "no such run file"),
         (["baseline", "a.sqlite", "--out", "cases"], "no baseline; nothing was written"),
         (["upgrade", "torch==1", "mindspore==1"], "must name the same packages"),
         (["upgrade", "torch==1", "torch==2", "--builder", "conda"], "choose from uv, pip"),
