@@ -246,9 +246,16 @@ def entry() -> None:
     """Run the command line; every failure is one line and an exit code.
 
     What nobody foresaw exits with 3, never with 1: a crash of ours says nothing of a framework.
+    Typer would end with 1 where nobody reads what is printed, and where input ends.
     """
     try:
         app(standalone_mode=True)
+    except SystemExit as ended:
+        if isinstance(ended.__context__, OSError):
+            _end(f"output: {ended.__context__.strerror}", 2)
+        if isinstance(ended.__context__, typer.Abort):
+            _end("aborted", 3)
+        raise
     except ConformanceError as error:
         _end(str(error), error.exit_code)
     except sqlite3.Error as error:

@@ -44,14 +44,16 @@ class Project:
         """Write a file."""
         (self.folder / name).write_text(text, encoding="utf-8")
 
-    def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *args: str, env: Mapping[str, str] | None = None, stdout: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """Start ``python -m conformance`` with `args`, and `env` besides the environment."""
         environment = {**os.environ, "PYTHONWARNINGS": "default", "COLUMNS": "200", **(env or {})}
         return subprocess.Popen(
             [sys.executable, "-m", "conformance", *args],
             cwd=self.folder,
             env=environment,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )

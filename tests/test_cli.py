@@ -312,6 +312,20 @@ def test_resume_refuses_another_version(project: Project) -> None:
     assert "torch had version 1.0.0, and now has 2.0.0" in err
 
 
+def test_resume_remembers_the_version_of_a_target_that_did_not_start_again(
+    project: Project,
+) -> None:
+    assert project.run("run", *TARGETS)[0] == 0
+    project.use("absent", "right")
+    assert project.run("run", *TARGETS, "--resume")[0] == 3
+    project.use("newer", "right")
+    code, _, err = project.run("run", *TARGETS, "--resume")
+    assert code == 3
+    assert "torch had version 1.0.0, and now has 2.0.0" in err
+    project.use("right", "right")
+    assert project.run("run", *TARGETS, "--resume")[0] == 0
+
+
 def test_report_writes_what_is_asked(project: Project) -> None:
     project.run("run", *TARGETS)
     code, _, err = project.run(

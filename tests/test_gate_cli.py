@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -227,6 +228,16 @@ def broken(*given, **named):
 
 gate.join = broken
 """
+
+
+def test_a_reader_that_goes_away_is_no_regression(project: Project) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = project.start("gate", "a.sqlite", "b.sqlite", stdout=writing)
+    os.close(writing)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert lines(err) == ["output: Broken pipe"]
 
 
 def test_a_baseline_of_a_run_that_is_not_whole_is_not_written(project: Project) -> None:

@@ -179,6 +179,8 @@ def _varying(old: Record, new: Record, context: Context) -> Change | None:
         return _change(Category.BROKEN, old, new, context, tuple(sorted(gained - {*new.kinds})))
     if old.judged and not new.judged:
         return _change(Category.LOST, old, new, context)
+    if old.accepted and new.status is Status.DIFFERS and not old.varies:
+        return _change(Category.BROKEN, old, new, context)
     if lost and not (old.varies and new.varies):
         return _change(Category.FIXED, old, new, context)
     if new.varies and not old.varies:
@@ -237,6 +239,12 @@ def _excuses(record: Record, context: Context, at_times: tuple[str, ...] = ()) -
     ]
     excused = {kind for entry in speaking for kind in entry.kinds}
     return speaking if all(Kind(kind) in excused for kind in open_) else []
+
+
+def added(new: Record, context: Context) -> Change:
+    """Report an item that the baseline lacks; it may differ as known."""
+    change = _change(Category.NEW, new, new, context)
+    return replace(change, before="", after=str(new.status))
 
 
 def _said(record: Record) -> str:

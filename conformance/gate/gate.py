@@ -10,7 +10,7 @@ from datetime import date
 from conformance.errors import HarnessError
 from conformance.gate import drift, signatures
 from conformance.gate.change import Category, Change, Group, api_of, grouped, role
-from conformance.gate.compare import Context, compare
+from conformance.gate.compare import Context, added, compare
 from conformance.gate.join import Joined, join
 from conformance.gate.record import Record
 from conformance.gate.side import SELECTION, Side
@@ -86,9 +86,10 @@ def gate(baseline: Side, candidate: Side, *, known: Sequence[Known] = (), today:
             raise HarnessError(f"nothing ran on {target} on both sides")
     if not any(old.judged or new.judged for old, new in ran):
         raise HarnessError("nothing that ran on both sides was judged on either")
+    context = _context(baseline, candidate, joined, known, today)
     changes = [
-        *_items(joined, _context(baseline, candidate, joined, known, today), baseline, candidate),
-        *_unmatched(joined, baseline, candidate),
+        *_items(joined, context, baseline, candidate),
+        *_unmatched(joined, context, baseline, candidate),
         *_described(baseline, candidate),
     ]
     if baseline.run is not None and candidate.run is not None:
@@ -131,6 +132,7 @@ def _context(
     versions = {
         **{id(old): baseline.version(old.target) for old, _ in joined.common},
         **{id(new): candidate.version(new.target) for _, new in joined.common},
+        **{id(new): candidate.version(new.target) for new in joined.new},
     }
     same_judge = baseline.manifest.get("judged_by") == candidate.manifest.get("judged_by")
     edited = _edited(baseline, candidate)
@@ -168,7 +170,7 @@ def _drift(old: Record, new: Record, baseline: Side, candidate: Side) -> str:
     return drift.describe(old, new, before, after)
 
 
-def _unmatched(joined: Joined, baseline: Side, candidate: Side) -> list[Change]:
+def _unmatched(joined: Joined, context: Context, baseline: Side, candidate: Side) -> list[Change]:
     """Report once for each case and target what has no counterpart that asked the same.
 
     Of a case file that nobody edited nothing can be missing by right, except that another part of
@@ -187,23 +189,18 @@ def _unmatched(joined: Joined, baseline: Side, candidate: Side) -> list[Change]:
             found.append(_change(Category.REMOVED, old, "not in the covering part any more"))
         elif old.judged:
             found.append(replace(_change(Category.LOST, old, "missing"), regression=True))
-    for new in joined.new:
-        change = _change(Category.NEW, new, new.detail)
-        if new.judged:
-            found.append(replace(change, regression=not new.accepted))
+    found += [added(new, context) for new in joined.new if new.judged]
     return found
 
 
 def _change(category: Category, record: Record, detail: str) -> Change:
     api = api_of(record.target, record.pair, record.operation)
-    status = str(record.status)
-    before, after = ("", status) if category is Category.NEW else (status, "")
     return Change(
         category,
         record.target,
         api,
-        before,
-        after,
+        str(record.status),
+        "",
         detail,
         record.operation,
         record.case,

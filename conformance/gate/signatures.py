@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ Message = Mapping[str, Any]
 Difference = tuple[str, str, str, bool]
 """(what, before, after, whether it may break a caller)."""
 Arguments = Sequence[Argument]
+UNNAMED = (describe.POSITIONAL_ONLY, describe.VAR_POSITIONAL, describe.VAR_KEYWORD)
+"""Kinds of parameters whose names no caller writes."""
 
 
 def drift(target: str, old: Mapping[str, Message], new: Mapping[str, Message]) -> Iterator[Change]:
@@ -102,19 +105,38 @@ def differences(old: Arguments, new: Arguments) -> Iterator[tuple[str, bool]]:
     before, after = {a.name: a for a in old}, {a.name: a for a in new}
     renamed = _renamed(old, new, before, after)
     for was, now in renamed.items():
-        yield f"parameter {was} renamed to {now}", True
+        yield f"parameter {was} renamed to {now}", before[was].kind not in UNNAMED
     for name in before:
         if name not in after and name not in renamed:
             yield f"parameter {name} removed", True
     for name, argument in after.items():
         if name not in before and name not in renamed.values():
-            needed = argument.default is None and not argument.kind.startswith("var-")
-            yield f"parameter {name} added{' without a default' if needed else ''}", needed
+            yield _added(argument, before, after)
     if _order(before, after) != _order(after, before):
         yield "parameters reordered", True
     for name, argument in before.items():
         if name in after:
             yield from _one(argument, after[name])
+
+
+def _added(
+    new: Argument, before: Mapping[str, Argument], after: Mapping[str, Argument]
+) -> tuple[str, bool]:
+    """Return what a new parameter is, and whether calls without it fail or mean something else."""
+    if new.default is None and not new.kind.startswith("var-"):
+        return f"parameter {new.name} added without a default", True
+    pushed = [
+        name
+        for name, argument in after.items()
+        if name in before and _place(before[name]) < _place(argument) > _place(new)
+    ]
+    if new.position is None or not pushed:
+        return f"parameter {new.name} added", False
+    return f"parameter {new.name} added before {pushed[0]}", True
+
+
+def _place(argument: Argument) -> float:
+    return math.inf if argument.position is None else argument.position
 
 
 def _one(old: Argument, new: Argument) -> Iterator[tuple[str, bool]]:

@@ -59,7 +59,7 @@ def same_target(run: RunFile, event: pool.Started) -> None:
     """Refuse to mix the outcomes of two versions of a framework in one run."""
     before = run.targets().get(event.target, {})
     for key in IDENTITY:
-        if "unavailable" not in before and before.get(key) != event.info.get(key):
+        if "version" in before and before.get(key) != event.info.get(key):
             raise HarnessError(
                 f"{run.path}: {event.target} had {key} {before.get(key)}, and now has "
                 f"{event.info.get(key)}; outcomes of both do not go into one run"

@@ -214,7 +214,7 @@ def _collect(run: RunFile, events: Iterator[pool.Event], observer: Observer) -> 
                 case pool.Lost():
                     lost[event.target] = event.reason
                 case pool.Refused():
-                    run.target(event.target, {"unavailable": event.reason})
+                    _refused(run, event)
                 case pool.Described():
                     run.describe(event.target, event.signatures)
             if len(batch) >= BATCH or (batch and time.monotonic() - written > BATCH_SECONDS):
@@ -224,3 +224,12 @@ def _collect(run: RunFile, events: Iterator[pool.Event], observer: Observer) -> 
     finally:
         run.add(batch)
     return lost
+
+
+def _refused(run: RunFile, event: pool.Refused) -> None:
+    """Store why a target cannot be used, with what it said of itself when it still could.
+
+    Its outcomes stay in the run, so a resumed one must know of which version they are.
+    """
+    said = run.targets().get(event.target, {})
+    run.target(event.target, {**said, "unavailable": event.reason})

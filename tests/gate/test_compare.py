@@ -168,6 +168,12 @@ def test_what_varies_is_broken_by_what_no_repetition_showed() -> None:
     assert category(raised(variants=((),)), record(variants=((),))) is None
 
 
+def test_what_leaves_its_declared_bound_is_broken_though_it_varies_now() -> None:
+    varying = differs(variants=(("value",),), behaviour="eeeeeeeeee")
+    assert category(declared(), varying) is Category.BROKEN
+    assert category(declared(variants=(("value",),)), varying) is None
+
+
 def test_memory_nobody_wrote_may_hold_anything() -> None:
     garbage = record(variants=(("value",),))
     assert category(garbage, differs("special-values", variants=((),))) is None

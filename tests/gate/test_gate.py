@@ -11,6 +11,7 @@ from conformance.gate.change import Category
 from conformance.gate.gate import Result, gate
 from conformance.gate.record import Record
 from conformance.gate.side import Side
+from conformance.judge.known import parse
 from conformance.judge.verdict import Status
 from tests.gate.records import CONFORMS, differs, record, side
 
@@ -56,6 +57,24 @@ def test_a_new_case_that_differs_is_told() -> None:
     assert run([CONFORMS], [CONFORMS, wrong]).exit_code == 1
     silent = record(case="absolute/added", hash="2" * 16, status=Status.NOT_COMPARABLE, ratio=None)
     assert run([CONFORMS], [CONFORMS, silent]).changes == []
+
+
+def test_a_known_difference_excuses_a_new_case_too() -> None:
+    text = """
+- cases: absolute/added
+  target: mindspore
+  versions: ">=2"
+  kinds: [value]
+  reason: the kernel is being rewritten
+  owner: somebody
+  link: https://example.org/1
+  expires: "2999-01-01"
+"""
+    wrong = differs(case="absolute/added", hash="2" * 16)
+    before, after = side([CONFORMS]), side([CONFORMS, wrong], version="2.0.0")
+    result = gate(before, after, known=parse(text, "known.yaml"), today=TODAY)
+    assert categories(result) == [("known", "absolute/added", False)]
+    assert "the kernel is being rewritten" in result.changes[0].detail
 
 
 def test_an_item_that_is_missing_though_its_case_and_pair_are_there_is_lost() -> None:

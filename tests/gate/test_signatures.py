@@ -95,6 +95,27 @@ def test_the_other_way_round() -> None:
     assert list(compare(two, two)) == []
 
 
+def test_a_parameter_before_others_takes_their_places() -> None:
+    new = message("(input, keepdim=False, dim=0, *, out=None)")
+    assert [(d[0], d[3]) for d in compare(F, new)] == [("parameter keepdim added before dim", True)]
+    named = message("(input, dim=0, *, dtype=None, out=None)")
+    assert [(d[0], d[3]) for d in compare(F, named)] == [("parameter dtype added", False)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("(*size, out=None)", "(*sizes, out=None)"),
+        ("(input, **kwargs)", "(input, **more)"),
+        ("(input, /, dim=0)", "(self, /, dim=0)"),
+    ],
+)
+def test_names_that_no_caller_can_write_may_change(before: str, after: str) -> None:
+    ((what, _, _, breaking),) = compare(message(before), message(after))
+    assert "renamed" in what
+    assert not breaking
+
+
 def test_an_overload_that_another_one_serves_is_not_missed() -> None:
     old = message("(dim)", "(axis=None, dtype=None)")
     new = message("(dim)", "(axis=None, dtype=None, out=None)")
