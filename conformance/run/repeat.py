@@ -57,7 +57,8 @@ def repeat(
 
 def same_target(run: RunFile, event: pool.Started) -> None:
     """Refuse to mix the outcomes of two versions of a framework in one run."""
-    before = run.targets().get(event.target, {})
+    said = run.targets().get(event.target, {})
+    before = said.get("was", said)
     for key in IDENTITY:
         if "version" in before and before.get(key) != event.info.get(key):
             raise HarnessError(

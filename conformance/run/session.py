@@ -232,4 +232,4 @@ def _refused(run: RunFile, event: pool.Refused) -> None:
     Its outcomes stay in the run, so a resumed one must know of which version they are.
     """
     said = run.targets().get(event.target, {})
-    run.target(event.target, {**said, "unavailable": event.reason})
+    run.target(event.target, {"unavailable": event.reason, "was": said.get("was", said)})
