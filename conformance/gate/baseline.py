@@ -4,16 +4,18 @@ A folder with one file for each operation, one for each target's signatures, and
 The same run gives the same bytes, and two runs that show the same do too: nothing in it speaks of
 time.  One line of an operation's file stands for what one call did::
 
+    target t torch
+    target m mindspore
     pair 1 torch.abs=mindspore.ops.abs
     pair 2 torch.abs=mindspore.mint.abs
     case dtypes[dtype=float32] 8a3f09c1d2e4f5a6
-     torch 1-2 c91ac03f1b2d4e57 5f3e9a0c1b2d conforms 0.43 0.44
-     mindspore 1 0d2f… 77ab… differs 5410 - value special-values/value
+     t 1,2 c91ac03f 5f3e9a0c1b conforms 0.43 0.44
+     m 1 0d2f77ab 9c01d4e2aa differs 5410 - +special-values/value !value
 
 that is: target, numbers of pairs, call, behaviour, status, error in roundoffs of value and gradient
-(``-`` for none), what happened unless it returned, kinds found, those of them that are not declared
-after ``!``, those that come and go after ``?``, and after each ``~`` what a repetition showed
-instead.
+(``-`` for none); then, where there is any, after ``=`` what happened instead of returning, after
+``+`` the kinds found, after ``!`` those of them that are not declared, after ``?`` those that come
+and go by the case file, and after each ``~`` the kinds that a repetition showed instead.
 """
 
 from __future__ import annotations
@@ -27,14 +29,16 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import CallerError, HarnessError
+from conformance.gate import signature_text
 from conformance.gate.change import role
 from conformance.gate.record import Record
 from conformance.gate.side import Side
+from conformance.gate.signature_text import lines_of
 from conformance.judge.verdict import Status
-from conformance.worker import describe
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+FOLDERS = ("operations", "signatures")
 KEPT = ("conformance", "corpus", "judged_by", "select", "quick", "covering", "repeat", "files")
 """What a baseline keeps of a run's manifest."""
 HOST = ("version", "build", "device", "mode", "python", "numpy", "threads", "machine", "cpu")
@@ -54,16 +58,25 @@ def write(side: Side, folder: Path) -> int:
 
     Raises CallerError when the folder holds something else.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+    if folder.exists() and any(folder.iterdir()) and not _is_baseline(folder):
         raise CallerError(f"{folder}: holds files, but no baseline; nothing was written")
     texts = dict(_texts(side))
-    if folder.exists():
-        shutil.rmtree(folder)
+    for part in FOLDERS:
+        shutil.rmtree(folder / part, ignore_errors=True)
     for name, text in texts.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return sum(len(text.encode()) for text in texts.values())
+
+
+def _is_baseline(folder: Path) -> bool:
+    """Tell whether `folder` holds a baseline, of any format; other things have manifests too."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and {"format", "judged_by", "items"} <= manifest.keys()
 
 
 def read(folder: Path) -> Side:
@@ -82,8 +95,8 @@ def read(folder: Path) -> Side:
             raise HarnessError(f"{path}: holds {len(found)} items, the manifest says {count}")
         records += found
     signatures = {
-        target: dict(_messages(folder / "signatures" / name))
-        for target, name in manifest["signatures"].items()
+        target: signature_text.read(folder / "signatures" / name, count)
+        for target, (name, count) in manifest["signatures"].items()
     }
     return Side(
         name=str(folder),
@@ -124,12 +137,13 @@ def _texts(side: Side) -> Iterator[tuple[str, str]]:
     for operation, records in by_operation.items():
         yield f"operations/{operation}.txt", "\n".join(_operation(records, tags)) + "\n"
     shared: dict[str, str] = {}
-    names = {}
+    described = {}
     for target, messages in side.signatures.items():
-        text = "\n".join(line for api in sorted(messages) for line in _signature(messages[api]))
-        names[target] = shared.setdefault(text, f"{_SAFE.sub('-', target)}.txt")
+        text = signature_text.write(messages)
+        name = shared.setdefault(text, f"{_SAFE.sub('-', target)}.txt")
+        described[target] = (name, len(messages))
     for text, name in shared.items():
-        yield f"signatures/{name}", text + "\n"
+        yield f"signatures/{name}", text
     manifest = {
         "format": FORMAT,
         **{key: side.manifest.get(key) for key in KEPT},
@@ -138,7 +152,7 @@ def _texts(side: Side) -> Iterator[tuple[str, str]]:
             for name, info in side.targets.items()
         },
         "items": {operation: len(records) for operation, records in by_operation.items()},
-        "signatures": names,
+        "signatures": described,
         "warnings": {target: sorted(texts) for target, texts in side.warnings.items()},
     }
     yield MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
@@ -186,40 +200,13 @@ def _line(record: Record) -> str:
     return " ".join([*words, *("~" + "/".join(kinds) for kinds in record.variants)])
 
 
-def _signature(message: Mapping[str, Any]) -> Iterator[str]:
-    api = message["api"]
-    if not message["exists"]:
-        yield f"{api} absent: {' '.join(str(message['error']).split())}"
-        return
-    if message["source"] == "none":
-        yield f"{api} unknown"
-    else:
-        yield f"{api} {describe.render(message['parameters'])}"
-    for overload in message["overloads"]:
-        yield f" or {describe.render(overload['parameters'])}"
-    if message["call_parameters"] is not None:
-        yield f" call {describe.render(message['call_parameters'])}"
-    if message["deprecated"]:
-        yield f" deprecated {', '.join(message['deprecated'])}"
-    if note := message.get("deprecated_api"):
-        yield f" obsolete {' '.join(note.split())}"
-
-
 # Reading ----------------------------------------------------------------------------------------
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise HarnessError(f"{path}: the baseline is damaged ({error})") from None
-    yield from enumerate(text.splitlines(), 1)
 
 
 def _records(path: Path, operation: str, tags: Mapping[str, str]) -> Iterator[Record]:
     pairs: dict[str, str] = {}
     case = hash_ = ""
-    for number, line in _lines(path):
+    for number, line in lines_of(path):
         try:
             match line.split(" "):
                 case ["target", tag, target] if tags[tag] == target:
@@ -258,42 +245,3 @@ def _record(given: tuple[str, str, str, str, str], words: list[str]) -> Record:
         sometimes=sometimes,
         variants=tuple(tuple(filter(None, word.split("/"))) for word in marked["~"]),
     )
-
-
-def _messages(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield API and message, in the form of `conformance.worker.describe`."""
-    message: dict[str, Any] = {}
-    for number, line in _lines(path):
-        word, _, rest = line.lstrip(" ").partition(" ")
-        try:
-            if not line.startswith(" "):
-                if message:
-                    yield message["api"], message
-                message = _message(word, rest)
-            elif word == "or":
-                message["overloads"].append({"text": rest, "parameters": describe.parse(rest)})
-            elif word == "call":
-                message |= {"call_text": rest, "call_parameters": describe.parse(rest)}
-            elif word == "deprecated":
-                message["deprecated"] = rest.split(", ")
-            elif word == "obsolete":
-                message["deprecated_api"] = rest
-            else:
-                raise ValueError
-        except (KeyError, ValueError):
-            raise HarnessError(
-                f"{path}:{number}:1: not a line of a baseline; write it anew"
-            ) from None
-    if message:
-        yield message["api"], message
-
-
-def _message(api: str, rest: str) -> dict[str, Any]:
-    message = describe.blank(api)
-    if rest.startswith("absent: "):
-        return {**message, "error": rest.removeprefix("absent: ")}
-    message["exists"] = True
-    if rest == "unknown":
-        return message
-    parameters = describe.parse(rest)
-    return {**message, "source": "signature", "text": rest, "parameters": parameters}

@@ -132,6 +132,12 @@ def test_a_baseline_is_replaced_and_nothing_else_is(folder: Path, tmp_path: Path
     with pytest.raises(CallerError, match="no baseline; nothing was written"):
         baseline.write(whole(), mine)
     assert (mine / "thesis.txt").read_text() == "years of work"
+    (mine / "manifest.json").write_text('{"name": "a site", "items": []}')
+    with pytest.raises(CallerError, match="no baseline; nothing was written"):
+        baseline.write(whole(), mine)
+    (folder / "notes.txt").write_text("beside the baseline")
+    baseline.write(whole(), folder)
+    assert (folder / "notes.txt").exists()
 
 
 def edit(name: str, old: str, new: str) -> Callable[[Path], None]:
@@ -148,6 +154,11 @@ def cut(folder: Path) -> None:
     path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
 
 
+def cut_signatures(folder: Path) -> None:
+    path = folder / MINDSPORE
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+
+
 LINE = "not a line of a baseline; write it anew"
 ABSOLUTE, MINDSPORE = "operations/absolute.txt", "signatures/mindspore.txt"
 
@@ -160,6 +171,7 @@ ABSOLUTE, MINDSPORE = "operations/absolute.txt", "signatures/mindspore.txt"
         (edit(ABSOLUTE, " conforms ", " perfect "), rf"absolute.txt:\d+:1: {LINE}"),
         (edit(ABSOLUTE, " m 1", " m 7"), rf"absolute.txt:\d+:1: {LINE}"),
         (edit(ABSOLUTE, "target m ", "target q "), rf"absolute.txt:\d+:1: {LINE}"),
+        (cut_signatures, "mindspore.txt: holds 4 APIs, the manifest says 5"),
         (edit(MINDSPORE, " or ", " and "), rf"mindspore.txt:\d+:1: {LINE}"),
         (edit("manifest.json", '"format": 1', '"format": 99'), "format 99, this version reads 1"),
         (edit("manifest.json", '"targets"', '"tragets"'), "damaged .no targets.; write"),
