@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from conformance import __version__, cli_gate, commands
+from conformance.cli_options import Config, Known
 from conformance.errors import ConformanceError
 from conformance.run.pool import DEFAULT_JOBS
 
@@ -44,13 +45,6 @@ interrupted, two runs cannot be compared, an environment cannot be built.
 Paths = Annotated[
     list[Path] | None,
     typer.Argument(help="Case files or folders.", show_default="cases", metavar="[PATH]…"),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option(help="Targets by name: interpreters, hosts.", show_default="conformance.toml"),
-]
-Known = Annotated[
-    Path | None, typer.Option(help="Known differences.", show_default="known.yaml beside the cases")
 ]
 
 
@@ -240,6 +234,8 @@ def schema() -> None:
 
 
 app.add_typer(cli_gate.app)
+INTERRUPTED = 130
+"""What Typer ends with on Ctrl-C."""
 
 
 def entry() -> None:
@@ -253,8 +249,8 @@ def entry() -> None:
     except SystemExit as ended:
         if isinstance(ended.__context__, OSError):
             _end(f"output: {ended.__context__.strerror}", 2)
-        if isinstance(ended.__context__, typer.Abort):
-            _end("aborted", 3)
+        if isinstance(ended.__context__, typer.Abort) or ended.code == INTERRUPTED:
+            _end("interrupted", 3)
         raise
     except ConformanceError as error:
         _end(str(error), error.exit_code)
@@ -262,8 +258,6 @@ def entry() -> None:
         _end(f"run file: damaged or in use ({error})", 3)
     except OSError as error:
         _end(f"{error.filename or 'file'}: {error.strerror or error}", 2)
-    except KeyboardInterrupt:
-        _end("interrupted", 3)
     except Exception as error:
         if os.environ.get("CONFORMANCE_TRACEBACK"):
             raise

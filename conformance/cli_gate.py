@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from conformance import gating, upgrading
+from conformance.cli_options import Config, Known
 from conformance.errors import CallerError
 from conformance.gate.confirm import TIMES
 from conformance.gate.formats import WRITERS
@@ -29,16 +31,9 @@ Before = Annotated[
     typer.Argument(help="A run file, or the folder of a committed baseline.", metavar="BASELINE"),
 ]
 After = Annotated[Path, typer.Argument(help="A run file.", metavar="CANDIDATE")]
-Known = Annotated[
+KnownToRun = Annotated[
     Path | None,
     typer.Option(help="Known differences.", show_default="those the candidate's run was made with"),
-]
-KnownFile = Annotated[
-    Path | None, typer.Option(help="Known differences.", show_default="known.yaml beside the cases")
-]
-Config = Annotated[
-    Path | None,
-    typer.Option(help="Targets by name: adapters, variables.", show_default="conformance.toml"),
 ]
 Json = Annotated[Path | None, typer.Option(help="Write the whole result as JSON.")]
 Junit = Annotated[Path | None, typer.Option(help="Write JUnit XML.")]
@@ -60,7 +55,7 @@ def gate(
     confirm: Annotated[
         int, typer.Option(min=0, help="Make what changed so often again in CANDIDATE's targets.")
     ] = 0,
-    known: Known = None,
+    known: KnownToRun = None,
     config: Config = None,
     json: Json = None,
     junit: Junit = None,
@@ -77,6 +72,7 @@ def gate(
     targets or selections, another corpus, nothing in common).
     """
     outputs = chosen(json, junit, markdown)
+    _keep([baseline, candidate], outputs)
     gating.gate(
         baseline,
         candidate,
@@ -141,10 +137,12 @@ def upgrade(
     ] = None,
     index_url: Annotated[str | None, typer.Option(help="As for pip.")] = None,
     extra_index_url: Annotated[list[str] | None, typer.Option(help="As for pip.")] = None,
-    find_links: Annotated[list[str] | None, typer.Option("--find-links", "-f")] = None,
+    find_links: Annotated[
+        list[str] | None, typer.Option("--find-links", "-f", help="As for pip.")
+    ] = None,
     no_index: Annotated[bool, typer.Option("--no-index", help="As for pip.")] = False,
     pre: Annotated[bool, typer.Option("--pre", help="As for pip.")] = False,
-    known: KnownFile = None,
+    known: Known = None,
     config: Config = None,
     annotate: Annotate = ON_GITHUB,
 ) -> None:
@@ -181,7 +179,7 @@ def upgrade(
 def suggest(
     baseline: Before,
     candidate: After,
-    known: Known = None,
+    known: KnownToRun = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Add to this file.", show_default="print")
     ] = None,
@@ -198,3 +196,12 @@ def chosen(json: Path | None, junit: Path | None, markdown: Path | None) -> dict
     """Return the outputs that were asked for, by format."""
     given = dict(zip(WRITERS, (json, junit, markdown), strict=True))
     return {name: path for name, path in given.items() if path is not None}
+
+
+def _keep(inputs: Sequence[Path], outputs: Mapping[str, Path]) -> None:
+    """Raise CallerError for an output that would take the place of an input, or of another."""
+    taken = {path.resolve() for path in inputs}
+    for name, path in outputs.items():
+        if path.resolve() in taken:
+            raise CallerError(f"--{name} {path}: this file is used already; name another one")
+        taken.add(path.resolve())

@@ -17,6 +17,7 @@ from conformance.gate.gate import gate as compare
 from conformance.gate.side import Side
 from conformance.judge import known as known_differences
 from conformance.judge.known import Known
+from conformance.known_files import known_text
 from conformance.run import target
 
 
@@ -60,6 +61,9 @@ def failing_into(outputs: Mapping[str, Path], *, annotate: bool) -> Iterator[Non
     """Write into `outputs` that nothing was compared, and why, when that is so."""
     try:
         yield
+    except KeyboardInterrupt:
+        formats.write_failure("interrupted", outputs)
+        raise
     except Exception as error:
         code = getattr(error, "exit_code", 2 if isinstance(error, OSError) else 3)
         formats.write_failure(" ".join(str(error).split()), outputs, code)
@@ -93,7 +97,8 @@ def known_suggest(baseline: Path, candidate: Path, *, known: Path | None, out: P
     """Print entries for what broke, or add them to the file `out`."""
     today = date.today()
     with sides(baseline, candidate) as (before, after):
-        result = compare(before, after, known=excuses(known or out, after), today=today)
+        given = known or (out if out and out.is_file() else None)
+        result = compare(before, after, known=excuses(given, after), today=today)
         found = suggest.entries(result, today)
     if out is None:
         typer.echo(suggest.text(found) if found else "[]")
@@ -127,6 +132,7 @@ def open_side(path: Path) -> Side:
 def excuses(known: Path | None, candidate: Side) -> list[Known]:
     """Return the known differences in `known`, or those the candidate's run was judged with."""
     if known is not None:
-        return known_differences.load(known)
+        name, text = known_text(known)
+        return known_differences.parse(text, name)
     path, text = candidate.manifest.get("known") or ("", "[]")
     return known_differences.parse(text, path)

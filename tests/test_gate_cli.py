@@ -195,6 +195,9 @@ def test_fail_closed(project: Project, spoil: object, why: str) -> None:
         (["gate", "cases", "a.sqlite"], "no baseline here"),
         (["gate", "conformance.toml", "a.sqlite"], "not a run file"),
         (["gate", "a.sqlite"], "Missing argument"),
+        (["gate", "a.sqlite", "b.sqlite", "--known", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["gate", "a.sqlite", "b.sqlite", "--json", "b.sqlite"], "this file is used already"),
+        (["gate", "a.sqlite", "b.sqlite", "--json", "x", "--junit", "x"], "is used already"),
         (["baseline", "nowhere.sqlite"], "no such run file"),
         (["baseline", "a.sqlite", "--out", "cases"], "no baseline; nothing was written"),
         (["upgrade", "torch==1", "mindspore==1"], "must name the same packages"),
@@ -207,6 +210,7 @@ def test_the_callers_mistakes(project: Project, arguments: list[str], why: str) 
     assert code == 2
     assert why in err + out
     assert (project.folder / "cases/absolute.yaml").exists()
+    assert (project.folder / "b.sqlite").read_bytes()[:6] == b"SQLite"
 
 
 def test_a_crash_of_ours_is_never_taken_for_a_verdict(project: Project) -> None:
@@ -218,6 +222,19 @@ def test_a_crash_of_ours_is_never_taken_for_a_verdict(project: Project) -> None:
     assert "conformance itself failed at sitecustomize.py:" in err
     assert "ZeroDivisionError: the gate is ill" in err
     assert out == ""
+
+
+def test_an_interrupted_gate_is_no_verdict(project: Project) -> None:
+    project.write(
+        "sitecustomize.py",
+        BROKEN.replace('ZeroDivisionError("the gate is ill")', "KeyboardInterrupt"),
+    )
+    project.write("g.md", "# Gate: all is well, said an earlier run")
+    environment = {"PYTHONPATH": str(project.folder)}
+    command = ["gate", "a.sqlite", "b.sqlite", "--markdown", "g.md"]
+    code, out, err = project.run(*command, env=environment)
+    assert (code, lines(err), out) == (3, ["interrupted"], "")
+    assert "all is well" not in (project.folder / "g.md").read_text()
 
 
 BROKEN = """

@@ -195,7 +195,7 @@ def _prepare(
                 f"{run.path}: cannot resume, {key} was {before} and is now {value}; "
                 "run without --resume to start over"
             )
-    run.note(finished=None)
+    run.note(finished=None, judged_by=None)
 
 
 def _collect(run: RunFile, events: Iterator[pool.Event], observer: Observer) -> dict[str, str]:
