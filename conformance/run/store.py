@@ -23,28 +23,8 @@ from conformance.corpus.expand import ExpandedCase, expand
 from conformance.corpus.loader import Corpus, load_texts
 from conformance.errors import CallerError, HarnessError
 from conformance.run import outcome
+from conformance.run.layout import FORMAT, LATER, SCHEMA, was_run_file
 from conformance.run.outcome import Outcome
-
-FORMAT = 1
-_MAGIC = b"SQLite format 3\0"
-_SCHEMA = """
-CREATE TABLE manifest  (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE documents (path TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE files     (document TEXT, name TEXT, data BLOB NOT NULL, PRIMARY KEY (document, name));
-CREATE TABLE targets   (name TEXT PRIMARY KEY, info TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE items     (number INTEGER PRIMARY KEY, "case" TEXT, "hash" TEXT, pair TEXT,
-                        target TEXT, call TEXT);
-CREATE TABLE outcomes  (target TEXT, call TEXT, kind TEXT NOT NULL, duration REAL NOT NULL,
-                        message BLOB NOT NULL, PRIMARY KEY (target, call)) WITHOUT ROWID;
-CREATE TABLE signatures (target TEXT, api TEXT, signature TEXT NOT NULL, PRIMARY KEY (target, api));
-"""
-_LATER = """
-CREATE TABLE IF NOT EXISTS variants (target TEXT, call TEXT, behaviour TEXT, message BLOB NOT NULL,
-                        PRIMARY KEY (target, call, behaviour)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, record TEXT NOT NULL);
-"""
-"""Tables that came later: `variants`, what a call did otherwise when it was repeated; `records`,
-what the gate reads, derived by the judge that the manifest names as ``judged_by``."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +53,7 @@ class RunFile:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         connection = sqlite3.connect(path)
         connection.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA + _LATER
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA + LATER
         )
         run = cls(path, connection)
         run.note(format=FORMAT)
@@ -89,7 +69,7 @@ class RunFile:
             found = run.manifest.get("format")
         except (sqlite3.DatabaseError, ValueError) as error:
             run.close()
-            if _was_run_file(path):
+            if was_run_file(path):
                 raise HarnessError(f"{path}: a damaged or truncated run file ({error})") from None
             raise CallerError(f"{path}: not a run file ({error})") from None
         if found != FORMAT:
@@ -172,7 +152,7 @@ class RunFile:
     def add_variant(self, target: str, call: str, behaviour: str, message: dict[str, Any]) -> None:
         """Keep what a repetition of a call did otherwise than its first execution."""
         with self._db:
-            self._db.executescript(_LATER)
+            self._db.executescript(LATER)
             self._db.execute(
                 "INSERT OR REPLACE INTO variants VALUES (?, ?, ?, ?)",
                 (target, call, behaviour, outcome.dumps(message)),
@@ -190,7 +170,7 @@ class RunFile:
         """Keep one record for each item of the plan; False where the file cannot be written."""
         try:
             with self._db:
-                self._db.executescript(_LATER)
+                self._db.executescript(LATER)
                 self._db.execute("DELETE FROM records")
                 rows = enumerate(map(json.dumps, records), 1)
                 self._db.executemany("INSERT INTO records VALUES (?, ?)", rows)
@@ -325,17 +305,3 @@ class RunFile:
         by_id = {case.id: case for case in corpus.cases()}
         for item in self.items():
             yield item, by_id[item.case]
-
-
-def _was_run_file(path: Path) -> bool:
-    """Tell whether the file at `path` was cut or spoilt, and is not simply something else."""
-    with path.open("rb") as file:
-        head = file.read(len(_MAGIC))
-    if head not in (b"", _MAGIC):
-        return False
-    try:
-        with contextlib.closing(sqlite3.connect(path)) as database:
-            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-    except sqlite3.DatabaseError:
-        return True
-    return not tables or "manifest" in tables

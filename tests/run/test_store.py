@@ -26,7 +26,8 @@ from conformance.run.outcome import (
     Unavailable,
     Unsupported,
 )
-from conformance.run.store import FORMAT, PlannedItem, RunFile
+from conformance.run.layout import FORMAT
+from conformance.run.store import PlannedItem, RunFile
 from conformance.worker import wire
 
 RAISED: dict[str, Any] = {
