@@ -14,6 +14,7 @@ from conformance.gate import side
 from conformance.gate.gate import gate
 from conformance.judge import judge
 from conformance.judge.run import Verdicts, judge_run
+from conformance.judge.verdict import Status
 from conformance.run.store import RunFile
 from tests import fakes
 
@@ -163,6 +164,21 @@ def test_a_run_against_a_right_one(path: Path, tmp_path: Path, fake: str, labels
     assert {r.label for r in after.records if r.target == "mindspore"} == labels
     assert result.exit_code == 1
     assert "abs" in broken[0].case
+
+
+def test_a_record_knows_nothing_of_known_differences(tmp_path: Path) -> None:
+    """They may have expired when it is read, or hold for the other side only."""
+    path = make(tmp_path / "wrong.sqlite", mindspore="wrong")
+    entry = """[{cases: "abs/*", target: mindspore, kinds: [value], reason: r, owner: o, link: l,
+                 expires: "2999-01-01"}]"""
+    run = RunFile.open(path)
+    run.note(known=["known.yaml", entry])
+    verdicts = judge_run(run, today=TODAY)
+    records = side.keep(run, verdicts)
+    run.close()
+    assert Status.KNOWN in {j.verdict.status for j in verdicts.judgement.judged}
+    assert {r.status for r in records if r.kinds} == {Status.DIFFERS}
+    assert {r.open for r in records if r.kinds} == {("value",)}
 
 
 def test_the_same_run_twice(path: Path) -> None:

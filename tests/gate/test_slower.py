@@ -45,6 +45,12 @@ def test_a_slower_machine_is_no_slower_api() -> None:
     assert list(slower(items(), durations(1), durations(2, factor=5))) == []
 
 
+def test_a_slower_machine_hides_no_slower_api() -> None:
+    (change,) = slower(items(), durations(1), durations(2, factor=5, slow=3))
+    assert change.api == "mindspore.f3"
+    assert change.detail.startswith(("2.", "3."))
+
+
 def test_noise_is_no_change() -> None:
     for seed in range(40):
         one, other = durations(seed, scatter=0.6), durations(seed + 100, scatter=0.6)

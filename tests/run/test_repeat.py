@@ -7,6 +7,7 @@ import pytest
 from conformance.corpus.loader import Corpus
 from conformance.errors import HarnessError
 from conformance.run import session
+from conformance.run.pool import Done
 from conformance.run.repeat import repeat
 from conformance.run.select import Selection
 from conformance.run.store import RunFile
@@ -48,6 +49,20 @@ def test_a_repetition_that_crashes_is_a_variant(tmp_path: Path) -> None:
     ((outcome,),) = file.variants().values()
     assert outcome.kind == "crashed"
     file.close()
+
+
+def test_each_time_in_another_order(tmp_path: Path) -> None:
+    """A result may hang on what ran before it."""
+    target = fakes.fake("right")
+    corpus, file = fakes.abs_corpus([float(i) for i in range(20)]), RunFile.create(tmp_path / "run")
+    made = session.make_plan(corpus, [target], Selection())
+    done: list[str] = []
+    repeat(file, [target], made.calls, times=2, jobs=1, timeout=30,
+           observer=lambda e: done.append(e.call) if isinstance(e, Done) else None)  # fmt: skip
+    file.close()
+    planned = list(made.calls[target.name])
+    assert sorted(done[:20]) == sorted(done[20:]) == sorted(planned)
+    assert len({tuple(planned), tuple(done[:20]), tuple(done[20:])}) == 3
 
 
 def test_the_shortest_duration_is_kept(tmp_path: Path) -> None:

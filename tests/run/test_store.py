@@ -15,6 +15,7 @@ from conformance.corpus.loader import load
 from conformance.corpus.pairs import to_wire
 from conformance.errors import CallerError, ConformanceError, CorpusError, HarnessError
 from conformance.run import outcome
+from conformance.run.layout import FORMAT
 from conformance.run.outcome import (
     Crashed,
     Named,
@@ -26,7 +27,6 @@ from conformance.run.outcome import (
     Unavailable,
     Unsupported,
 )
-from conformance.run.layout import FORMAT
 from conformance.run.store import PlannedItem, RunFile
 from conformance.worker import wire
 
