@@ -232,4 +232,6 @@ def _refused(run: RunFile, event: pool.Refused) -> None:
     Its outcomes stay in the run, so a resumed one must know of which version they are.
     """
     said = run.targets().get(event.target, {})
-    run.target(event.target, {"unavailable": event.reason, "was": said.get("was", said)})
+    was = said.get("was", said)
+    kept = {"was": was} if "version" in was else {}
+    run.target(event.target, {"unavailable": event.reason, **kept})
