@@ -109,8 +109,8 @@ def _taps(place: Array, mode: str) -> list[tuple[Array, Array]]:
         t = place - first
     if mode == "bilinear":
         return [(first, real(1) - t), (first + real(1), t)]
-    steps = [(real(i), np.abs(t - real(i))) for i in range(-1, 3)]
-    return [(first + i, _cubic(distance)) for i, distance in steps]
+    steps = [real(i) for i in range(-1, 3)]
+    return [(first + step, _cubic(np.abs(t - step))) for step in steps]
 
 
 def _cubic(x: Array) -> Array:
@@ -123,7 +123,9 @@ def _cubic(x: Array) -> Array:
 
 def _gather(input: Array, pixels: tuple[Array, ...], sizes: tuple[int, ...]) -> tuple[Array, Array]:
     """Return the pixels' values, (N, C, *P), and which of them exist, (N, *P)."""
-    exists = [(p >= 0) & (p <= size - 1) for p, size in zip(pixels, sizes, strict=True)]
+    # Beside a Python integer NumPy now and then finds no dtype in common with bfloat16.
+    ends = [(p.dtype.type(0), p.dtype.type(size - 1)) for p, size in zip(pixels, sizes, strict=True)]
+    exists = [(p >= low) & (p <= high) for p, (low, high) in zip(pixels, ends, strict=True)]
     known = np.asarray(np.all(np.stack(exists), axis=0))
     indices = [np.where(known, p, p.dtype.type(0)).astype(np.int64) for p in pixels]
     image = np.arange(len(input)).reshape(-1, *[1] * (known.ndim - 1))
