@@ -69,7 +69,7 @@ def boxes(
             for name, parameter in _shared(operation, pair)
         ),
         box("dtypes", len(set(map(_dtypes, values))) > 1, RATES if form == "schedule" else None),
-        box("special-values", any(map(_special, values)), RATES if form == "schedule" else None),
+        box("special-values", any(map(special, values)), RATES if form == "schedule" else None),
         box("exceptions", any(c.raises for c in cases)),
         box("modes", both_modes, NO_KERNEL if no_kernel else None),
     ]
@@ -124,7 +124,7 @@ def _dtypes(case: ExpandedCase) -> tuple[str, ...]:
     return (*(array.dtype.name for array in case.arrays.values()), *chosen)
 
 
-def _special(case: ExpandedCase) -> bool:
+def special(case: ExpandedCase) -> bool:
     """Tell whether an input holds NaN, infinity or negative zero."""
     for array in case.arrays.values():
         if array.dtype.kind not in "fc" and array.dtype.name != "bfloat16":

@@ -30,7 +30,8 @@ class Verdicts:
     """A judged run: verdicts, and what the run file says of itself.
 
     `executed` counts items whose framework answered, so neither our reference on the target
-    ``numpy`` nor what was unavailable; `signatures` are introspected ones by target and API.
+    ``numpy`` nor what was unavailable; `signatures` are introspected ones by target and API;
+    `paths` are those of the case files, by operation.
     """
 
     judgement: Judgement
@@ -40,6 +41,7 @@ class Verdicts:
     claims: dict[str, list[DocumentClaim]] = field(default_factory=dict)
     executed: int = 0
     framework_seconds: float = 0.0
+    paths: dict[str, str] = field(default_factory=dict)
 
     @property
     def finished(self) -> bool:
@@ -105,6 +107,7 @@ def judge_runs(runs: Sequence[RunFile], *, today: date, corpus: Corpus | None = 
             for item, outcome in given
         ),
         framework_seconds=sum(run.framework_seconds() for run in runs),
+        paths={name: corpus.documents[name].path for name in operations},
     )
 
 

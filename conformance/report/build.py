@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from conformance.corpus.model import Text
@@ -15,6 +16,7 @@ from conformance.judge import signature
 from conformance.judge.introspected import Signature
 from conformance.report import build_case, views
 from conformance.report.anchors import Anchors
+from conformance.report.aspects import aspects
 from conformance.run.target import framework_of
 from conformance.taxonomy import FRAMEWORKS, LIBRARIES, Library
 
@@ -31,18 +33,26 @@ class RunInfo:
     """What the report needs of a run besides its verdicts.
 
     `targets` maps a target's name to what it said of itself, `signatures` to the messages of
-    `conformance.worker.describe` by API; `claims` maps an operation to what its documents claim.
+    `conformance.worker.describe` by API; `claims` maps an operation to what its documents claim,
+    `paths` to its case file.
     """
 
     manifest: Mapping[str, Any] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     signatures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     claims: Mapping[str, Sequence[DocumentClaim]] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, verdicts: Verdicts) -> Self:
         """Return the facts of a judged run."""
-        return cls(verdicts.manifest, verdicts.targets, verdicts.signatures, verdicts.claims)
+        return cls(
+            verdicts.manifest,
+            verdicts.targets,
+            verdicts.signatures,
+            verdicts.claims,
+            verdicts.paths,
+        )
 
     def described(self, framework: Library) -> dict[str, Any]:
         """Return the signature messages of `framework` by API, each of the first target with it."""
@@ -101,6 +111,7 @@ def _page(
 ) -> views.PageView:
     operation = judged[0].item.case.operation
     anchors = Anchors()
+    path = info.paths.get(operation.operation, "")
     by_pair = grouped(judged, lambda j: j.item.pair.id)
     pairs = tuple(_pair(operation, found, info, anchors) for found in by_pair.values())
     title = operation.title or Text(
@@ -113,6 +124,8 @@ def _page(
         pairs=pairs,
         claims=tuple(_claims(operation, info)),
         no_reference=operation.no_reference,
+        area=PurePath(path).parent.name,
+        path=path,
     )
 
 
@@ -153,6 +166,7 @@ def _pair(
         ),
         published=tuple(_published(operation, pair, judged, info)),
         cases=cases,
+        aspects=aspects(judged),
     )
 
 

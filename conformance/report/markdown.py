@@ -10,6 +10,7 @@ from urllib.parse import quote
 from jinja2 import Environment
 
 from conformance.report import templating, views
+from conformance.report import text as translations
 
 
 def write(site: views.SiteView, out: Path, languages: Sequence[str]) -> list[Path]:
@@ -91,7 +92,8 @@ def link(source: views.SourceView) -> Raw:
 
 
 def _environment(language: str) -> Environment:
-    environment = templating.environment(language, autoescape=False)
+    translator = translations.translator(language)
+    environment = templating.environment(translator.gettext, translator.ngettext, autoescape=False)
     environment.finalize = text
     environment.filters |= {
         "pick": lambda value: getattr(value, language),
@@ -101,6 +103,8 @@ def _environment(language: str) -> Environment:
         "fenced": fenced,
         "link": link,
         "raw": Raw,
+        "claim_name": lambda said: templating.claim(said, translator.gettext),
+        "difference": lambda row: translations.row_difference(row, translator.gettext),
     }
     return environment
 

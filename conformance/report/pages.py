@@ -1,12 +1,12 @@
-"""The HTML site: an index and one page per operation, in each language."""
+"""The HTML site: an index and one page per operation, every language in each."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment
 from markupsafe import Markup, escape
@@ -15,14 +15,25 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from conformance import parallel
-from conformance.report import build, templating, views
-from conformance.report.text import LANGUAGES
+from conformance.report import build, plot, templating, text, views
+from conformance.report.bilingual import TAG, Languages
+from conformance.report.offers import offers
+from conformance.report.text import LANGUAGES, N_
 
 if TYPE_CHECKING:
     from conformance.judge.judge import Judgement
 
+ASSETS = Path(__file__).parent / "assets"
+FOLDER = "operations"
+NAV = {"index.html": N_("Differences")}
+"""The pages beside those of operations, and what links call them."""
+LONGEST = 4000
+"""Characters of a message that a page shows."""
 _LEXER = PythonLexer(ensurenl=False)
-_FORMATTER = HtmlFormatter(nowrap=True)
+_FORMATTER = HtmlFormatter(nowrap=True, classprefix="t-")
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
 
 
 def render(
@@ -33,74 +44,124 @@ def render(
 ) -> Path:
     """Write the site for `judgement` into `out` and return its ``index.html``.
 
-    Pages are ``<language>/<operation>.html``; each stands alone, with its style inside it.  The
-    top index is that of the first language.
+    Pages are ``operations/<operation>.html``; what they share is in ``assets``.  The site opens in
+    the first language.
     """
     return write(build.site(judgement, run_info), out, languages)
 
 
 def write(site: views.SiteView, out: Path, languages: Sequence[str]) -> Path:
-    """Write the pages of `site` into `out` and return its ``index.html``."""
-    environments = {language: _environment(language, languages) for language in languages}
-    for language in languages:
-        folder = out / language
-        folder.mkdir(parents=True, exist_ok=True)
-        others = {code: f"../{code}/index.html" for code in languages}
-        text = _index(environments[language], site, "", others)
-        (folder / "index.html").write_text(text, encoding="utf-8")
+    """Write the pages of `site` into `out` and return its ``index.html``.
 
-    def page(given: tuple[str, views.PageView]) -> None:
-        language, view = given
-        name = filename(view)
-        others = {code: f"../{code}/{name}" for code in languages}
-        operation = environments[language].get_template("operation.html.j2")
-        text = operation.render(page=view, run=site.run, home="index.html", other=others)
-        (out / language / name).write_text(text, encoding="utf-8")
+    Pages of an earlier site that this one does not have are removed.
+    """
+    environment = _environment(Languages(languages))
+    (out / FOLDER).mkdir(parents=True, exist_ok=True)
+    _assets(environment, out / "assets")
 
-    parallel.mapped(page, [(language, view) for language in languages for view in site.pages])
-    first = languages[0]
-    others = {code: f"{code}/index.html" for code in languages}
-    index = out / "index.html"
-    text = _index(_environment(first, languages), site, f"{first}/", others)
-    index.write_text(text, encoding="utf-8")
-    return index
+    def page(view: views.PageView) -> None:
+        given = {"page": view, "plots": {pair.id: plot.plot(pair.cases) for pair in view.pairs}}
+        _write(environment, "operation.html.j2", out / FOLDER / filename(view), site, given)
+
+    names = {filename(view) for view in site.pages}
+    for left in (out / FOLDER).glob("*.html"):
+        if left.name not in names:
+            left.unlink()
+    parallel.mapped(page, site.pages)
+    _write(environment, "index.html.j2", out / "index.html", site, {"offered": offers(site)})
+    return out / "index.html"
 
 
-def _index(
-    environment: Environment, site: views.SiteView, folder: str, others: dict[str, str]
-) -> str:
-    template = environment.get_template("index.html.j2")
-    return template.render(site=site, run=site.run, folder=folder, home="index.html", other=others)
+def _write(
+    environment: Environment,
+    template: str,
+    path: Path,
+    site: views.SiteView,
+    given: Mapping[str, Any],
+) -> None:
+    below = path.parent.name == FOLDER
+    given = {
+        **given,
+        "site": site,
+        "root": "../" if below else "",
+        "here": "" if below else path.name,
+    }
+    rendered = environment.get_template(template).render(given)
+    path.write_text(rendered, encoding="utf-8")
+
+
+def _assets(environment: Environment, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    style = environment.get_template("style.css.j2").render()
+    (folder / "site.css").write_text(style, encoding="utf-8")
+    for script in sorted(ASSETS.glob("*.js")):
+        (folder / script.name).write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def filename(page: views.PageView) -> str:
-    """Return the file a page is written to; no operation takes the index's name."""
-    return f"{page.operation}{'_' if page.operation == 'index' else ''}.html"
+    """Return the file a page is written to."""
+    return f"{page.operation}.html"
 
 
-def _environment(language: str, languages: Iterable[str]) -> Environment:
-    environment = templating.environment(language, autoescape=True)
-    style = (templating.FOLDER / "style.css").read_text(encoding="utf-8")
+def _environment(languages: Languages) -> Environment:
+    environment = templating.environment(languages.gettext, languages.ngettext, autoescape=True)
     environment.globals |= {
-        "css": Markup(style),
-        "languages": {code: LANGUAGES[code] for code in languages},
+        "languages": {code: (TAG[code], LANGUAGES[code]) for code in languages.codes},
+        "tag": TAG[languages.first],
+        "titled": languages.plain,
+        "translate": languages.say,
+        "statuses": views.CODES,
+        "worst": views.worst,
+        "nav": tuple(NAV.items()),
     }
     environment.filters |= {
-        "pick": lambda text: getattr(text, language),
+        "attribute": languages.attribute,
+        "said": lambda said: languages.each(lambda code: prose(getattr(said, code))),
+        "area": lambda name: text.AREA.get(name, name),
+        "claim_name": lambda said: languages.each(
+            lambda code: templating.claim(said, languages.translators[code].gettext)
+        ),
+        "difference": lambda row: languages.each(
+            lambda code: text.row_difference(row, languages.translators[code].gettext)
+        ),
         "prose": prose,
         "highlight": highlight,
+        "visible": visible,
         "api": lambda name: Markup("<code>{}</code>").format(breakable(name)),
         "code": lambda text: Markup("<code>{}</code>").format(text),
         "breakable": breakable,
         "web": web,
-        "filename": filename,
+        "filename": lambda page: f"{FOLDER}/{filename(page)}",
+        "short": views.CODES.__getitem__,
     }
+    environment.finalize = lambda value: shortened(value) if type(value) is str else value
     return environment
 
 
-def prose(text: str) -> Markup:
-    """Return `text` escaped, with what is between backquotes set as code."""
-    return Markup(re.sub(r"`+([^`]+)`+", r"<code>\1</code>", str(escape(text))))
+def visible(value: str) -> str:
+    """Return `value` with control characters and bidirectional marks as their escapes.
+
+    A message may hold colours for a terminal, or marks that turn the line around: a page shows
+    that they are there.
+    """
+    return _INVISIBLE.sub(_escape, value)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def shortened(value: str) -> str:
+    """Return `value` as a page shows it: made visible, and cut where nobody would read on."""
+    if len(value) > LONGEST:
+        value = f"{value[:LONGEST]}… ({len(value):,} characters)"
+    return visible(value)
+
+
+def prose(value: str) -> Markup:
+    """Return `value` escaped, with what is between backquotes set as code."""
+    return Markup(re.sub(r"`+([^`]+)`+", r"<code>\1</code>", str(escape(shortened(value)))))
 
 
 def breakable(name: str) -> Markup:
@@ -116,4 +177,4 @@ def web(url: str) -> str:
 @lru_cache(maxsize=4096)
 def highlight(text: str) -> Markup:
     """Return Python code as HTML."""
-    return Markup(pygmentize(text, _LEXER, _FORMATTER).rstrip("\n"))
+    return Markup(pygmentize(visible(text), _LEXER, _FORMATTER).rstrip("\n"))

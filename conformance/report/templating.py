@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gettext
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,8 +22,10 @@ NUMBERED = {
 PRINT = "print(output)\n"
 
 
-def environment(language: str, *, autoescape: bool) -> Environment:
-    """Return the environment for `language`; an undefined name in a template is an error."""
+def environment(
+    gettext: Callable[[str], str], ngettext: Callable[[str, str, int], str], *, autoescape: bool
+) -> Environment:
+    """Return the environment; an undefined name in a template is an error."""
     made = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=autoescape,
@@ -33,14 +34,12 @@ def environment(language: str, *, autoescape: bool) -> Environment:
         keep_trailing_newline=True,
         trim_blocks=not autoescape,
     )
-    translator = text.translator(language)
-    made.install_gettext_translations(translator, newstyle=True)  # type: ignore[attr-defined]
-    made.globals |= {"lang": language, "severity": views.SEVERITY}
+    made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    made.globals |= {"severity": views.SEVERITY, "N_": N_}
     made.filters |= {
         "status_name": text.STATUS.__getitem__,
         "outcome_name": text.OUTCOME.__getitem__,
         "kind_name": text.KIND.__getitem__,
-        "claim_name": lambda claim: _claim(claim, translator),
         "category_name": CATEGORY.__getitem__,
         "numbered": NUMBERED.__getitem__,
         "framework": text.FRAMEWORK.__getitem__,
@@ -48,7 +47,6 @@ def environment(language: str, *, autoescape: bool) -> Environment:
         "roundoffs": text.roundoffs,
         "small": text.small,
         "milliseconds": milliseconds,
-        "difference": lambda row: text.row_difference(row, translator.gettext),
         "signature": signature,
         "program": program,
         "by_category": by_category,
@@ -60,9 +58,9 @@ def environment(language: str, *, autoescape: bool) -> Environment:
     return made
 
 
-def _claim(claim: str, translator: gettext.NullTranslations) -> str:
+def claim(said: str, translate: Callable[[str], str]) -> str:
     """Translate what a mapping table says; a claim nobody foresaw is shown, escaped, as it is."""
-    return translator.gettext(text.CLAIM[claim]) if claim in text.CLAIM else claim
+    return translate(text.CLAIM[said]) if said in text.CLAIM else said
 
 
 def milliseconds(seconds: float) -> str:

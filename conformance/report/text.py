@@ -106,6 +106,23 @@ CLAIM = {
 }
 """What a published mapping table says of a pair."""
 
+AREA = {
+    "activation": N_("Activations"),
+    "autograd": N_("Differentiation"),
+    "creation": N_("Creation"),
+    "index": N_("Indexing"),
+    "linalg": N_("Linear algebra"),
+    "loss": N_("Losses"),
+    "math": N_("Arithmetic"),
+    "nn": N_("Layers"),
+    "optim": N_("Optimizers"),
+    "random": N_("Random numbers"),
+    "reduction": N_("Reductions"),
+    "shape": N_("Shapes"),
+    "sort": N_("Sorting"),
+}
+"""The folders of the corpus; another one is called by its name."""
+
 
 def translator(language: str) -> gettext.NullTranslations:
     """Return the catalogue of `language`; the one of English returns every message as it is.

@@ -6,7 +6,7 @@ Prose in both languages is a `Text`; everything else is language-neutral evidenc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from conformance.corpus.model import Text
@@ -21,6 +21,15 @@ SEVERITY = (
     Status.CONFORMS,
 )
 """Worst first: the status of several verdicts together is the first of these among them."""
+
+CODES = {
+    Status.DIFFERS: "x",
+    Status.NOT_COMPARABLE: "n",
+    Status.KNOWN: "k",
+    Status.DECLARED: "d",
+    Status.CONFORMS: "c",
+}
+"""One letter for each status: a class of the style sheet, a value of the index's filter."""
 
 
 def worst(statuses: Iterable[Status]) -> Status:
@@ -239,6 +248,25 @@ class ClaimView:
 
 
 @dataclass(frozen=True)
+class AspectCell:
+    """What one target did of one aspect: `count` items, `conforming` of them, worst `ratio`."""
+
+    status: Status
+    count: int
+    conforming: int
+    ratio: float | None = None
+
+
+@dataclass(frozen=True)
+class AspectView:
+    """One row of the evidence table: an aspect (`code`: a dtype), a cell for each target."""
+
+    name: str
+    code: str
+    cells: tuple[AspectCell, ...]
+
+
+@dataclass(frozen=True)
 class PairView:
     """One pair: what a page of the official mapping covers."""
 
@@ -253,6 +281,35 @@ class PairView:
     differences: tuple[DifferenceView, ...] = ()
     published: tuple[PublishedView, ...] = ()
     cases: tuple[CaseView, ...] = ()
+    aspects: tuple[AspectView, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The APIs, as a line of text."""
+        return " ↔ ".join(filter(None, (self.torch, self.mindspore))) or self.numpy
+
+    @property
+    def held(self) -> str:
+        """Whether published claims hold: refuted if one is, else upheld, undecided or none."""
+        holds = {said.holds for said in self.published}
+        for name, value in (("refuted", False), ("upheld", True), ("undecided", None)):
+            if value in holds:
+                return name
+        return "none"
+
+    def on(self, target: str) -> Counter[Status]:
+        """How many verdicts of each status `target` has."""
+        return Counter(v.status for v in self._verdicts(target))
+
+    def kinds(self, target: str) -> list[Kind]:
+        """The kinds of difference found on `target`, in the order of the taxonomy."""
+        found = {kind for v in self._verdicts(target) for kind in v.kinds}
+        return [kind for kind in Kind if kind in found]
+
+    def _verdicts(self, target: str) -> Iterator[VerdictView]:
+        for case in self.cases:
+            for point in case.points:
+                yield from (v for v in point.verdicts if v.target == target)
 
     @property
     def counts(self) -> Counter[Status]:
@@ -270,6 +327,8 @@ class PageView:
     pairs: tuple[PairView, ...]
     claims: tuple[ClaimView, ...] = ()
     no_reference: Text | None = None
+    area: str = ""
+    path: str = ""
 
     @property
     def counts(self) -> Counter[Status]:
