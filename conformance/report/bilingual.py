@@ -26,6 +26,7 @@ class Languages:
     def __init__(self, codes: Sequence[str]) -> None:
         self.codes = tuple(codes)
         self.translators = {code: text.translator(code) for code in codes}
+        self._known: dict[str, Markup] = {}
 
     @property
     def first(self) -> str:
@@ -45,13 +46,13 @@ class Languages:
 
     def gettext(self, message: str) -> Markup:
         """Return `message` in every language; it is the caller's own text, placeholders and all."""
-        return self.each(lambda code: Markup(escape(self.translators[code].gettext(message))))
+        if message not in self._known:
+            self._known[message] = self.each(lambda code: self.translators[code].gettext(message))
+        return self._known[message]
 
     def ngettext(self, singular: str, plural: str, number: int) -> Markup:
         """Return the form for `number` in every language."""
-        return self.each(
-            lambda code: Markup(escape(self.translators[code].ngettext(singular, plural, number)))
-        )
+        return self.each(lambda code: self.translators[code].ngettext(singular, plural, number))
 
     def say(self, said: Said, code: str) -> str:
         """Return `said` in one language, as plain text."""

@@ -174,7 +174,17 @@ def web(url: str) -> str:
     return url if re.match(r"https?://", url) else "#"
 
 
-@lru_cache(maxsize=4096)
 def highlight(text: str) -> Markup:
-    """Return Python code as HTML."""
+    """Return Python code as HTML.
+
+    Line by line, as programs repeat each other's lines; one with a string over several lines, as a
+    whole.
+    """
+    if '"""' in text or "'''" in text:
+        return _highlighted(text)
+    return Markup("\n").join(map(_highlighted, text.split("\n")))
+
+
+@lru_cache(maxsize=65536)
+def _highlighted(text: str) -> Markup:
     return Markup(pygmentize(visible(text), _LEXER, _FORMATTER).rstrip("\n"))
