@@ -154,7 +154,11 @@ def report(
     ] = "html",
     known: Known = None,
 ) -> None:
-    """Judge run files and render its difference pages and tables."""
+    """Judge run files and render difference pages and tables.
+
+    `html` is the site; `markdown` one page a pair, in the layout of MindSpore's mapping documents,
+    for a documentation repository.
+    """
     commands.report(
         runs, out=out, languages=lang.split(","), formats_=format.split(","), known=known
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 _Asks = Callable[["Judged"], bool]
 
 
-def aspects(judged: list[Judged]) -> tuple[AspectView, ...]:
-    """Return a row for each thing that a case of the pair asks, a cell for each target.
+def aspects(judged: list[Judged], targets: Sequence[str]) -> tuple[AspectView, ...]:
+    """Return a row for each thing that a case of the pair asks, a cell for each of `targets`.
 
     An item may count in several rows: the values of float16 with NaN among them, say.  The row of
     a dtype has the items whose first array is of it; that of gradients, those with a gradient.
     """
     rows = [*_dtypes(judged), *_others()]
-    targets = list(dict.fromkeys(j.item.target for j in judged))
     found = []
     for name, code, asks, of_gradient in rows:
         cells = tuple(

@@ -1,7 +1,6 @@
 import csv
 import io
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from conformance.errors import CallerError
 from conformance.judge.run import Verdicts
 from conformance.judge.verdict import Status
-from conformance.report import build, formats, markdown, shown, tables
+from conformance.report import formats, shown, tables
 from conformance.run.outcome import Outcome, Raised, Returned
 from tests.report import handmade
 
@@ -85,31 +84,6 @@ def test_json_holds_findings_and_is_strict(tmp_path: Path) -> None:
     assert len(content["verdicts"]) == len(judgement.judged)
     raised = next(v for v in content["verdicts"] if v["outcome"] == "raised")
     assert raised["findings"][0]["detail"] == handmade.HOSTILE
-
-
-def test_markdown_is_literal() -> None:
-    view = build.site(handmade.judgement(), handmade.run_info())
-    page = markdown.page_text(view.pages[0], "zh")
-    assert page.startswith("# 收缩 \\<b\\>hard\\</b\\>\n")
-    assert "| 分类 | 子类 | PyTorch | MindSpore | 差异 |" in page
-    assert "| 输入 | 输入1 | `input` | `input_x` | 功能一致，参数名不同 |" in page
-    outside = "".join(page.split("```")[::2])
-    outside = re.sub(r"(?<![\\`])(`+)(?!`).+?(?<!`)\1(?!`)", "", outside)
-    assert "<script>" not in outside.replace("\\<script\\>", "")
-    assert "](javascript:" not in outside.replace("\\](javascript:", "")
-    for line in outside.splitlines():
-        if line.startswith("| ") and "输入1" in line:
-            assert line.replace("\\|", "").count("|") == 6
-    index = markdown.index_text(view, "en")
-    assert "| ✗ differs | ∅ not comparable | ◷ known until a date" in index
-
-
-@pytest.mark.parametrize(
-    ("given", "span"),
-    [("a", "`a`"), ("a`b", "``a`b``"), ("`", "`` ` ``"), ("", ""), ("a\nb", "`a b`")],
-)
-def test_code_spans(given: str, span: str) -> None:
-    assert markdown.code(given) == span
 
 
 def returned(*values: float) -> Outcome:
