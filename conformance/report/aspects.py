@@ -37,7 +37,7 @@ def aspects(judged: list[Judged], targets: Sequence[str]) -> tuple[AspectView, .
 
 
 def _dtypes(judged: list[Judged]) -> Iterator[tuple[str, str, _Asks, bool]]:
-    names = {_dtype(j) for j in judged}
+    names = {dtype_of(j) for j in judged}
     order = [*INEXACT, *sorted(names.difference(INEXACT))]
     for dtype in order:
         if dtype and dtype in names:
@@ -45,7 +45,7 @@ def _dtypes(judged: list[Judged]) -> Iterator[tuple[str, str, _Asks, bool]]:
 
 
 def _of_dtype(dtype: str, judged: Judged) -> bool:
-    return not judged.item.case.raises and _dtype(judged) == dtype
+    return not judged.item.case.raises and dtype_of(judged) == dtype
 
 
 def _others() -> list[tuple[str, str, _Asks, bool]]:
@@ -62,7 +62,8 @@ def _differentiated(judged: Judged) -> bool:
     return judged.item.framework != "numpy" and bool(judged.item.case.gradients)
 
 
-def _dtype(judged: Judged) -> str:
+def dtype_of(judged: Judged) -> str:
+    """Return the dtype of the case's first array, else the one it asks for, else nothing."""
     case = judged.item.case
     return next((array.dtype.name for array in case.arrays.values()), case.dtype or "")
 
