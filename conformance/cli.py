@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from conformance import __version__, cli_gate, commands
+from conformance import __version__, cli_gate, commands, serving
 from conformance.cli_options import Config, Known
 from conformance.errors import ConformanceError
 from conformance.run.pool import DEFAULT_JOBS
@@ -162,6 +162,24 @@ def report(
     commands.report(
         runs, out=out, languages=lang.split(","), formats_=format.split(","), known=known
     )
+
+
+@app.command()
+def serve(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Run files of one corpus; they may still grow.", metavar="RUN…"),
+    ],
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")
+    ] = 8000,
+    lang: Annotated[str, typer.Option(help="Languages, separated by commas: en, zh.")] = "en,zh",
+) -> None:
+    """Serve the site on this machine alone, rendered again while a run is under way.
+
+    Open pages reload themselves when the run file has grown. Ctrl-C ends it; no file is left.
+    """
+    serving.serve(runs, port=port, languages=lang)
 
 
 @app.command()

@@ -325,3 +325,11 @@ def test_the_output_beside_a_difference_is_of_a_target_that_shows_it() -> None:
 def test_what_a_program_prints_stands_under_each_line_that_prints() -> None:
     code = views.CodeView("torch", "print(output)\nprint(gradients)\n", "1", "torch", "2\n3")
     assert templating.program(code) == "print(output)\n# 1\nprint(gradients)\n# 2\n# 3"
+
+
+@pytest.mark.parametrize("value", [r"a\|b", r"\\|", r"(?:a\|)`b`"])
+def test_no_parser_takes_a_bar_in_a_cell_for_its_end(value: str) -> None:
+    """GitHub's reads two backslashes before a bar as one backslash and the end of the cell."""
+    before = re.findall(r"(\\*)\|", markup.cell(value))
+    assert before
+    assert all(len(backslashes) % 2 for backslashes in before)
