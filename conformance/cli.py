@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from conformance import __version__, cli_gate, commands
+from conformance import __version__, cli_gate, commands, serving
 from conformance.cli_options import Config, Known
 from conformance.errors import ConformanceError
 from conformance.run.pool import DEFAULT_JOBS
@@ -154,10 +154,32 @@ def report(
     ] = "html",
     known: Known = None,
 ) -> None:
-    """Judge run files and render its difference pages and tables."""
+    """Judge run files and render difference pages and tables.
+
+    `html` is the site; `markdown` one page a pair, in the layout of MindSpore's mapping documents,
+    for a documentation repository.
+    """
     commands.report(
         runs, out=out, languages=lang.split(","), formats_=format.split(","), known=known
     )
+
+
+@app.command()
+def serve(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Run files of one corpus; they may still grow.", metavar="RUN…"),
+    ],
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")
+    ] = 8000,
+    lang: Annotated[str, typer.Option(help="Languages, separated by commas: en, zh.")] = "en,zh",
+) -> None:
+    """Serve the site on this machine alone, rendered again while a run is under way.
+
+    Open pages reload themselves when the run file has grown. Ctrl-C ends it; no file is left.
+    """
+    serving.serve(runs, port=port, languages=lang)
 
 
 @app.command()

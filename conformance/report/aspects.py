@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 _Asks = Callable[["Judged"], bool]
 
 
-def aspects(judged: list[Judged]) -> tuple[AspectView, ...]:
-    """Return a row for each thing that a case of the pair asks, a cell for each target.
+def aspects(judged: list[Judged], targets: Sequence[str]) -> tuple[AspectView, ...]:
+    """Return a row for each thing that a case of the pair asks, a cell for each of `targets`.
 
     An item may count in several rows: the values of float16 with NaN among them, say.  The row of
     a dtype has the items whose first array is of it; that of gradients, those with a gradient.
     """
     rows = [*_dtypes(judged), *_others()]
-    targets = list(dict.fromkeys(j.item.target for j in judged))
     found = []
     for name, code, asks, of_gradient in rows:
         cells = tuple(
@@ -38,7 +37,7 @@ def aspects(judged: list[Judged]) -> tuple[AspectView, ...]:
 
 
 def _dtypes(judged: list[Judged]) -> Iterator[tuple[str, str, _Asks, bool]]:
-    names = {_dtype(j) for j in judged}
+    names = {dtype_of(j) for j in judged}
     order = [*INEXACT, *sorted(names.difference(INEXACT))]
     for dtype in order:
         if dtype and dtype in names:
@@ -46,7 +45,7 @@ def _dtypes(judged: list[Judged]) -> Iterator[tuple[str, str, _Asks, bool]]:
 
 
 def _of_dtype(dtype: str, judged: Judged) -> bool:
-    return not judged.item.case.raises and _dtype(judged) == dtype
+    return not judged.item.case.raises and dtype_of(judged) == dtype
 
 
 def _others() -> list[tuple[str, str, _Asks, bool]]:
@@ -63,7 +62,8 @@ def _differentiated(judged: Judged) -> bool:
     return judged.item.framework != "numpy" and bool(judged.item.case.gradients)
 
 
-def _dtype(judged: Judged) -> str:
+def dtype_of(judged: Judged) -> str:
+    """Return the dtype of the case's first array, else the one it asks for, else nothing."""
     case = judged.item.case
     return next((array.dtype.name for array in case.arrays.values()), case.dtype or "")
 

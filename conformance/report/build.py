@@ -113,37 +113,50 @@ def _page(
     anchors = Anchors()
     path = info.paths.get(operation.operation, "")
     by_pair = grouped(judged, lambda j: j.item.pair.id)
-    pairs = tuple(_pair(operation, found, info, anchors) for found in by_pair.values())
+    ran = tuple(t for t in targets if any(j.item.target == t.name for j in judged))
+    names = [target.name for target in ran]
+    pairs = tuple(_pair(operation, found, info, anchors, names) for found in by_pair.values())
     title = operation.title or Text(
         en=operation.operation.replace("_", " ").capitalize(), zh=operation.operation
     )
     return views.PageView(
         operation=operation.operation,
         title=title,
-        targets=tuple(t for t in targets if any(j.item.target == t.name for j in judged)),
+        targets=ran,
         pairs=pairs,
         claims=tuple(_claims(operation, info)),
         no_reference=operation.no_reference,
-        area=PurePath(path).parent.name,
+        area=area(path),
         path=path,
     )
+
+
+def area(path: str) -> str:
+    """Return the area of the operation whose case file is `path`: the folder the file is in."""
+    return PurePath(path).parent.name
 
 
 def _claims(operation: Operation, info: RunInfo) -> Iterable[views.ClaimView]:
     documents = {document.id: document for document in operation.documents}
     for claim in info.claims.get(operation.operation, ()):
+        document = documents.get(claim.document)
         yield views.ClaimView(
-            source=build_case.source_view(documents.get(claim.document), claim.document),
+            source=build_case.source_view(document, claim.document),
             what=claim.what,
             published=claim.published,
             installed=claim.installed,
             holds=claim.holds,
             note=claim.note,
+            pair=(document and document.pair) or "",
         )
 
 
 def _pair(
-    operation: Operation, judged: list[Judged], info: RunInfo, anchors: Anchors
+    operation: Operation,
+    judged: list[Judged],
+    info: RunInfo,
+    anchors: Anchors,
+    targets: Sequence[str],
 ) -> views.PairView:
     pair = judged[0].item.pair
     torch, mindspore, numpy = (side_name(pair.side(library)) for library in LIBRARIES)
@@ -166,7 +179,7 @@ def _pair(
         ),
         published=tuple(_published(operation, pair, judged, info)),
         cases=cases,
-        aspects=aspects(judged),
+        aspects=aspects(judged, targets),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from conformance.corpus.difference import Difference
@@ -73,8 +74,11 @@ def _verdict(judged: Judged) -> views.VerdictView:
     )
 
 
-def _code(judged: list[Judged]) -> list[views.CodeView]:
-    """The program of each framework, with what its first target that answered printed."""
+def _code(judged: list[Judged], telling: Collection[str] = ()) -> list[views.CodeView]:
+    """The program of each framework, with what one target printed.
+
+    That is the first of `telling`, else the first that answered, else the first.
+    """
     item = judged[0].item
     full = any(Kind.GRADIENT in j.verdict.kinds for j in judged)
     found = []
@@ -83,7 +87,7 @@ def _code(judged: list[Judged]) -> list[views.CodeView]:
             continue
         text = source(item.case, item.pair, framework, full=full)
         ran = [j for j in judged if framework_of(j.item.target) == framework]
-        ran.sort(key=lambda j: not isinstance(j.outcome, Returned))
+        ran.sort(key=lambda j: (j.item.target not in telling, not isinstance(j.outcome, Returned)))
         if text:
             found.append(
                 views.CodeView(
@@ -91,6 +95,7 @@ def _code(judged: list[Judged]) -> list[views.CodeView]:
                     text=text,
                     output=_printed(ran[0], item.pair.form(framework)) if ran else "",
                     target=ran[0].item.target if ran else "",
+                    gradients=_gradients(ran[0]) if ran and full else "",
                 )
             )
     return found
@@ -102,6 +107,16 @@ def _printed(judged: Judged, form: str) -> str:
     if form == "random" and isinstance(outcome, Returned) and isinstance(outcome.output, tuple):
         outcome = Returned(output=outcome.output[0])
     return shown.printed(outcome)
+
+
+def _gradients(judged: Judged) -> str:
+    """What the program prints of gradients; ours has none to print."""
+    outcome = judged.outcome
+    if judged.item.framework == "numpy" or not isinstance(outcome, Returned):
+        return ""
+    if outcome.gradient_error is not None:
+        return shown.printed(outcome.gradient_error)
+    return shown.printed(Returned(output=tuple(outcome.gradients.values())))
 
 
 def _expected(judged: list[Judged]) -> list[views.ExpectedView]:
@@ -177,7 +192,8 @@ def difference_view(
 ) -> views.DifferenceView:
     """Return a declared difference with links to the points that it names and that show it."""
     anchors = {p.id: (c, p) for c in cases for p in c.points}
-    covered = dict.fromkeys(j.item.case.id for j in judged if shows(j, difference))
+    showing = [j for j in judged if shows(j, difference)]
+    covered = dict.fromkeys(j.item.case.id for j in showing)
     evidence: dict[str, views.EvidenceView] = {}
     for name in covered:
         case, point = anchors[name]
@@ -185,6 +201,8 @@ def difference_view(
         label = case.id if whole or not point.label else f"{case.id}[{point.label}]"
         at = case.anchor if whole or len(case.points) == 1 else point.anchor
         evidence[label] = views.EvidenceView(label, at)
+    first = next(iter(covered), None)
+    telling = {j.item.target for j in showing if j.item.case.id == first}
     return views.DifferenceView(
         kind=difference.kind,
         note=difference.note,
@@ -194,4 +212,6 @@ def difference_view(
         targets=tuple(difference.targets),
         parameters=tuple(difference.parameters),
         evidence=tuple(evidence.values()),
+        shown=None if first is None else anchors[first][1],
+        code=tuple(_code([j for j in judged if j.item.case.id == first], telling)) if first else (),
     )

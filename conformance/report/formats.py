@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,10 @@ from conformance.report import build, markdown, pages, tables, views
 from conformance.report.text import LANGUAGES
 
 if TYPE_CHECKING:
-    from conformance.judge.judge import Judgement
     from conformance.judge.run import Verdicts
 
-Writer = Callable[["Judgement", views.SiteView, Path, Sequence[str]], list[Path]]
+Writer = Callable[["Verdicts", Callable[[], views.SiteView], Path, Sequence[str]], list[Path]]
+"""Writes verdicts, or the site that is made of them when asked for, in some languages."""
 
 
 def render(
@@ -31,12 +32,12 @@ def render(
     """
     _known("format", formats, FORMATS)
     _known("language", languages, LANGUAGES)
-    site = build.site(verdicts.judgement, build.RunInfo.of(verdicts))
+    site = cache(partial(build.site, verdicts.judgement, build.RunInfo.of(verdicts)))
     out.mkdir(parents=True, exist_ok=True)
     return [
         path
         for name in dict.fromkeys(formats)
-        for path in FORMATS[name](verdicts.judgement, site, out, list(dict.fromkeys(languages)))
+        for path in FORMATS[name](verdicts, site, out, list(dict.fromkeys(languages)))
     ]
 
 
@@ -49,28 +50,31 @@ def _known(what: str, given: Sequence[str], allowed: Iterable[str]) -> None:
         )
 
 
-def _html(_: Judgement, site: views.SiteView, out: Path, languages: Sequence[str]) -> list[Path]:
-    return [pages.write(site, out, languages)]
+def _html(
+    _: Verdicts, site: Callable[[], views.SiteView], out: Path, languages: Sequence[str]
+) -> list[Path]:
+    return [pages.write(site(), out, languages)]
 
 
 def _markdown(
-    _: Judgement, site: views.SiteView, out: Path, languages: Sequence[str]
+    _: Verdicts, site: Callable[[], views.SiteView], out: Path, languages: Sequence[str]
 ) -> list[Path]:
-    written = markdown.write(site, out, languages)
+    written = markdown.write(site(), out, languages)
     return [path for path in written if path.name == "index.md"]
 
 
-def _csv(judgement: Judgement, _: views.SiteView, out: Path, __: Sequence[str]) -> list[Path]:
-    table = tables.verdicts(judgement)
-    verdicts, summary = out / "verdicts.csv", out / "summary.csv"
-    verdicts.write_text(tables.csv(table), encoding="utf-8")
+def _csv(verdicts: Verdicts, _: object, out: Path, __: Sequence[str]) -> list[Path]:
+    table = tables.verdicts(verdicts)
+    every, summary = out / "verdicts.csv", out / "summary.csv"
+    every.write_text(tables.csv(table), encoding="utf-8")
     summary.write_text(tables.csv(tables.summary(table)), encoding="utf-8")
-    return [verdicts, summary]
+    return [every, summary]
 
 
-def _json(judgement: Judgement, _: views.SiteView, out: Path, __: Sequence[str]) -> list[Path]:
+def _json(verdicts: Verdicts, _: object, out: Path, __: Sequence[str]) -> list[Path]:
     path = out / "verdicts.json"
-    content = {"problems": judgement.problems, "verdicts": list(tables.records(judgement))}
+    problems = verdicts.judgement.problems
+    content = {"problems": problems, "verdicts": list(tables.records(verdicts))}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
     return [path]
 

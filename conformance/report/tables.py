@@ -9,17 +9,29 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from conformance.judge.verdict import Status
-from conformance.report import shown
+from conformance.report import build, shown
+from conformance.report.aspects import dtype_of
+from conformance.report.views import SEVERITY
+from conformance.run.target import framework_of, place
 
 if TYPE_CHECKING:
-    from conformance.judge.judge import Judged, Judgement
+    from conformance.judge.judge import Judged
+    from conformance.judge.run import Verdicts
 
-COLUMNS = {
+STATUS = pd.CategoricalDtype([status.value for status in reversed(SEVERITY)], ordered=True)
+"""From the best to the worst, so that the greatest of several is their status together."""
+COLUMNS: dict[str, Any] = {
     "operation": "string",
+    "area": "string",
     "case": "string",
     "pair": "string",
     "target": "string",
-    "status": "string",
+    "framework": "string",
+    "version": "string",
+    "device": "string",
+    "mode": "string",
+    "dtype": "string",
+    "status": STATUS,
     "outcome": "string",
     "kinds": "string",
     "ratio": "float64",
@@ -29,13 +41,14 @@ COLUMNS = {
     "duration": "float64",
 }
 """Name and dtype of each column.  Ratios and budget are in roundoffs, duration in seconds; `kinds`
-are separated by spaces; a missing number is NaN."""
+are separated by spaces; `dtype` is that of the case's first array.  A missing number is NaN, and
+missing are the version of a target that did not start and the dtype of a case without arrays."""
 
 
-def verdicts(judgement: Judgement) -> pd.DataFrame:
+def verdicts(judged: Verdicts) -> pd.DataFrame:
     """Return one row for each item, in the order judged; see COLUMNS."""
-    rows = pd.DataFrame(list(map(_row, judgement.judged)), columns=list(COLUMNS))
-    return rows.astype(COLUMNS)
+    rows = [_row(one, judged) for one in judged.judgement.judged]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +58,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     verdict has it, and their `total`.
     """
     keys = ["operation", "target"]
-    counts = table.groupby([*keys, "status"], sort=False).size().unstack("status", fill_value=0)
+    plain = table.astype({"status": "string"})
+    counts = plain.groupby([*keys, "status"], sort=False).size().unstack("status", fill_value=0)
     counts = counts.reindex(columns=[status.value for status in Status], fill_value=0)
     counts.columns.name = None
     return counts.assign(total=counts.sum(axis="columns")).reset_index()
@@ -65,14 +79,14 @@ def csv(table: pd.DataFrame) -> str:
     return safe.to_csv(index=False, lineterminator="\n")
 
 
-def records(judgement: Judgement) -> Iterator[dict[str, Any]]:
+def records(verdicts: Verdicts) -> Iterator[dict[str, Any]]:
     """Yield every item as plain JSON values, findings included; missing numbers are None.
 
     NaN and Inf, which JSON does not have, are their names as text.
     """
-    for judged in judgement.judged:
+    for judged in verdicts.judgement.judged:
         yield {
-            **{name: _plain(value) for name, value in _row(judged).items()},
+            **{name: _plain(value) for name, value in _row(judged, verdicts).items()},
             "kinds": [kind.value for kind in judged.verdict.kinds],
             "shown": shown.brief(judged.outcome),
             "findings": [
@@ -91,13 +105,22 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _row(judged: Judged) -> dict[str, Any]:
+def _row(judged: Judged, verdicts: Verdicts) -> dict[str, Any]:
     item, verdict = judged.item, judged.verdict
+    operation = item.case.operation.operation
+    said = verdicts.targets.get(item.target, {})
+    device, mode, *_ = place(item.target)
     return {
-        "operation": item.case.operation.operation,
+        "operation": operation,
+        "area": build.area(verdicts.paths.get(operation, "")),
         "case": item.case.id,
         "pair": item.pair.id,
         "target": item.target,
+        "framework": framework_of(item.target),
+        "version": said.get("version"),
+        "device": said.get("device", device),
+        "mode": said.get("mode", mode),
+        "dtype": dtype_of(judged) or None,
         "status": verdict.status.value,
         "outcome": judged.outcome.kind,
         "kinds": " ".join(kind.value for kind in verdict.kinds),

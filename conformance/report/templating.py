@@ -19,7 +19,6 @@ NUMBERED = {
     "option": N_("Parameter %(number)s"),
     "state": N_("State %(number)s"),
 }
-PRINT = "print(output)\n"
 
 
 def environment(
@@ -93,10 +92,14 @@ def _first_group(text: str) -> tuple[list[str], str]:
 
 def program(code: views.CodeView) -> str:
     """Return a program with what it printed as comments, right under the line that printed it."""
-    if not code.output:
-        return code.text.rstrip("\n")
-    comment = "".join(f"# {line}".rstrip() + "\n" for line in code.output.splitlines())
-    return code.text.replace(PRINT, PRINT + comment, 1).rstrip("\n")
+    text = code.text
+    for statement, printed in (
+        ("print(output)\n", code.output),
+        ("print(gradients)\n", code.gradients),
+    ):
+        comment = "".join(f"# {line}".rstrip() + "\n" for line in printed.splitlines())
+        text = text.replace(statement, statement + comment, 1)
+    return text.rstrip("\n")
 
 
 def by_category(

@@ -114,12 +114,16 @@ class PointView:
 
 @dataclass(frozen=True)
 class CodeView:
-    """One framework's program for a case, with what it printed (`output`, empty when unknown)."""
+    """One framework's program for a case, with what it printed.
+
+    `output` and `gradients` are empty when unknown, the latter also when the program prints none.
+    """
 
     framework: str
     text: str
     output: str = ""
     target: str = ""
+    gradients: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,7 +211,7 @@ class EvidenceView:
 
 @dataclass(frozen=True)
 class DifferenceView:
-    """A declared difference with its evidence."""
+    """A declared difference with its evidence; `code` is of the point `shown`, which shows it."""
 
     kind: Kind
     note: Text
@@ -217,6 +221,8 @@ class DifferenceView:
     evidence: tuple[EvidenceView, ...] = ()
     since: str = ""
     replacement: str = ""
+    shown: PointView | None = None
+    code: tuple[CodeView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -236,7 +242,8 @@ class PublishedView:
 class ClaimView:
     """A published statement, what the installed release does, and whether the statement holds.
 
-    `holds` is None where nothing that ran decides it.
+    `holds` is None where nothing that ran decides it; `pair` is the one its document speaks of, if
+    it speaks of one.
     """
 
     source: SourceView
@@ -245,6 +252,7 @@ class ClaimView:
     installed: str
     holds: bool | None
     note: Text | None = None
+    pair: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 import csv
 import io
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from conformance.errors import CallerError
 from conformance.judge.run import Verdicts
 from conformance.judge.verdict import Status
-from conformance.report import build, formats, markdown, shown, tables
+from conformance.report import build, formats, shown, tables
 from conformance.run.outcome import Outcome, Raised, Returned
 from tests.report import handmade
 
@@ -23,6 +22,7 @@ def verdicts() -> Verdicts:
         {k: dict(v) for k, v in info.targets.items()},
         {k: dict(v) for k, v in info.signatures.items()},
         {k: list(v) for k, v in info.claims.items()},
+        paths={"shrink": "cases/activation/shrink.yaml"},
     )
 
 
@@ -42,18 +42,44 @@ def test_unknown_format_or_language(wrong: dict[str, list[str]], tmp_path: Path)
 
 
 def test_table_has_one_row_an_item() -> None:
-    judgement = handmade.judgement()
-    table = tables.verdicts(judgement)
+    table = tables.verdicts(verdicts())
     assert list(table.columns) == list(tables.COLUMNS)
-    assert len(table) == len(judgement.judged)
+    assert len(table) == len(handmade.judgement().judged)
     first = table.iloc[0]
     assert (first["operation"], first["target"], first["status"]) == ("shrink", "torch", "conforms")
     assert (first["ratio"], first["gradient_ratio"], first["budget"]) == (0.5, 0.25, 16.0)
     assert table["ratio"].isna().any()
 
 
+def test_rows_tell_where_they_ran() -> None:
+    table = tables.verdicts(verdicts()).set_index("target")
+    columns = ["framework", "version", "device", "mode", "dtype", "area"]
+    assert table.loc["mindspore:cpu:graph", columns].drop_duplicates().to_numpy().tolist() == [
+        ["mindspore", "2.10.0", "cpu", "graph", "float32", "activation"]
+    ]
+    absent = table.loc["torch:cuda", columns].iloc[0]
+    assert absent.isna().tolist() == [False, True, False, False, False, False]
+    assert (absent["device"], absent["mode"]) == ("cuda", "eager")
+
+
+def test_the_greatest_status_is_the_worst() -> None:
+    table = tables.verdicts(verdicts())
+    worst = table.groupby("target", observed=True)["status"].max()
+    assert worst["mindspore"] == "differs"
+    assert worst["torch"] == "conforms"
+    assert (table["status"] > "conforms").sum() == (table["status"] != "conforms").sum()
+
+
+def test_tables_do_not_make_the_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unwanted(*_: object) -> None:
+        raise AssertionError("nobody asked for the site")
+
+    monkeypatch.setattr(build, "site", unwanted)
+    assert len(formats.render(verdicts(), tmp_path, formats=["csv", "json"])) == 3
+
+
 def test_summary_counts_every_status() -> None:
-    table = tables.verdicts(handmade.judgement())
+    table = tables.verdicts(verdicts())
     summary = tables.summary(table).set_index(["operation", "target"])
     assert set(summary.columns) == {status.value for status in Status} | {"total"}
     assert summary.loc[("shrink", "torch"), "conforms"] == 18
@@ -62,12 +88,12 @@ def test_summary_counts_every_status() -> None:
 
 
 def test_empty_table_has_its_columns() -> None:
-    table = tables.verdicts(handmade.judgement()).iloc[:0]
+    table = tables.verdicts(verdicts()).iloc[:0]
     assert len(tables.summary(table)) == 0
 
 
 def test_csv_starts_no_formula() -> None:
-    table = tables.verdicts(handmade.judgement()).assign(why="=HYPERLINK('x')")
+    table = tables.verdicts(verdicts()).assign(why="=HYPERLINK('x')")
     rows = list(csv.DictReader(io.StringIO(tables.csv(table))))
     assert rows[0]["why"] == "'=HYPERLINK('x')"
     assert float(rows[0]["ratio"]) == 0.5
@@ -85,31 +111,8 @@ def test_json_holds_findings_and_is_strict(tmp_path: Path) -> None:
     assert len(content["verdicts"]) == len(judgement.judged)
     raised = next(v for v in content["verdicts"] if v["outcome"] == "raised")
     assert raised["findings"][0]["detail"] == handmade.HOSTILE
-
-
-def test_markdown_is_literal() -> None:
-    view = build.site(handmade.judgement(), handmade.run_info())
-    page = markdown.page_text(view.pages[0], "zh")
-    assert page.startswith("# 收缩 \\<b\\>hard\\</b\\>\n")
-    assert "| 分类 | 子类 | PyTorch | MindSpore | 差异 |" in page
-    assert "| 输入 | 输入1 | `input` | `input_x` | 功能一致，参数名不同 |" in page
-    outside = "".join(page.split("```")[::2])
-    outside = re.sub(r"(?<![\\`])(`+)(?!`).+?(?<!`)\1(?!`)", "", outside)
-    assert "<script>" not in outside.replace("\\<script\\>", "")
-    assert "](javascript:" not in outside.replace("\\](javascript:", "")
-    for line in outside.splitlines():
-        if line.startswith("| ") and "输入1" in line:
-            assert line.replace("\\|", "").count("|") == 6
-    index = markdown.index_text(view, "en")
-    assert "| ✗ differs | ∅ not comparable | ◷ known until a date" in index
-
-
-@pytest.mark.parametrize(
-    ("given", "span"),
-    [("a", "`a`"), ("a`b", "``a`b``"), ("`", "`` ` ``"), ("", ""), ("a\nb", "`a b`")],
-)
-def test_code_spans(given: str, span: str) -> None:
-    assert markdown.code(given) == span
+    assert set(tables.COLUMNS) < set(raised)
+    assert (raised["framework"], raised["dtype"]) == ("mindspore", "float32")
 
 
 def returned(*values: float) -> Outcome:
