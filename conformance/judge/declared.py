@@ -37,15 +37,22 @@ class Seen(Protocol):
 
 def declared(item: Item, finding: Finding) -> bool:
     """Tell whether the case file declares `finding` for this case, pair and target."""
+    return declaration(item, finding) is not None
+
+
+def declaration(item: Item, finding: Finding) -> Difference | None:
+    """Return what the case file declares of `finding` for this case, pair and target."""
     if finding.contradicts:
-        return False
-    return any(
-        difference.kind == finding.kind
+        return None
+    found = (
+        difference
+        for difference in item.case.operation.differences_of(item.pair)
+        if difference.kind == finding.kind
         and _speaks_of(difference, item)
         and item.case.covered_by(difference.cases)
         and _excuses(difference, finding)
-        for difference in item.case.operation.differences_of(item.pair)
     )
+    return next(found, None)
 
 
 def sometimes(item: Item) -> tuple[Kind, ...]:

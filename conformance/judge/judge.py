@@ -23,18 +23,24 @@ from conformance.judge.verdict import Finding, Status, Verdict
 from conformance.run.outcome import Outcome
 from conformance.taxonomy import Kind
 
+_Said = tuple[Verdict, tuple[ClaimCheck, ...], tuple[Known, ...]]
 NOT_RUN = (Kind.UNSUPPORTED, Kind.CRASH, Kind.HANG)
 """Declared, these say that there is nothing to compare."""
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """An item, what its target did, what the judge says, and the published claims it checked."""
+    """An item, what its target did, what the judge says, and the published claims it checked.
+
+    `known` are the known differences that excuse all it shows that is not declared.  Items that
+    share a call share its `outcome`: one object, not merely equal ones.
+    """
 
     item: Item
     outcome: Outcome
     verdict: Verdict
     claims: tuple[ClaimCheck, ...] = ()
+    known: tuple[Known, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,19 +73,22 @@ def judge(
     for i, (item, _) in enumerate(given):
         groups.setdefault(item.case.operation.operation, []).append(i)
 
-    def group(numbers: list[int]) -> tuple[list[tuple[Verdict, tuple[ClaimCheck, ...]]], list[str]]:
+    def group(numbers: list[int]) -> tuple[list[_Said], list[str]]:
         bench = Bench([given[i] for i in numbers])
         with np.errstate(all="ignore"):
             found = [bench.judge(*given[i], known, versions, today) for i in numbers]
-        return [(one.verdict, one.claims) for one in found], bench.problems
+        return [(one.verdict, one.claims, one.known) for one in found], bench.problems
 
     listed = sorted(groups.values(), key=len, reverse=True)
     lines = list(problems)
-    verdicts: dict[int, tuple[Verdict, tuple[ClaimCheck, ...]]] = {}
+    verdicts: dict[int, _Said] = {}
     for numbers, (found, told) in zip(listed, parallel.mapped(group, listed), strict=True):
         verdicts |= dict(zip(numbers, found, strict=True))
         lines += told
-    judged = [Judged(*given[i], *verdicts[i]) for i in range(len(given))]
+    judged = []
+    for i, (item, outcome) in enumerate(given):
+        verdict, checked, excuses = verdicts[i]
+        judged.append(Judged(item, outcome, verdict, checked, excuses))
     if complete:
         lines += declared.stale(judged)
     lines += exemptions.stale(known, judged, versions, today, complete and known_complete)
@@ -123,12 +132,12 @@ class Bench:
             self.problems.append(line)
             seen, checks = Examined(why=line), []
         entries = exemptions.excusing(known, item, versions, today)
-        status, why = _status(item, seen, entries)
+        status, why, excuses = _status(item, seen, entries)
         budget = budget_of(item.case.accuracy).in_roundoffs
         verdict = Verdict(
             status, tuple(seen.findings), seen.ratio, seen.gradient_ratio, budget, why, failed
         )
-        return Judged(item, outcome, verdict, tuple(checks))
+        return Judged(item, outcome, verdict, tuple(checks), excuses)
 
     def _examine(self, item: Item, outcome: Outcome) -> tuple[Examined, list[ClaimCheck]]:
         expectation = self._expectation(item.case)
@@ -153,20 +162,20 @@ class Bench:
         return self._expectations[key]
 
 
-def _status(item: Item, seen: Examined, entries: Sequence[Known]) -> tuple[Status, str]:
+def _status(
+    item: Item, seen: Examined, entries: Sequence[Known]
+) -> tuple[Status, str, tuple[Known, ...]]:
     if not seen.findings:
-        return (Status.CONFORMS if seen.compared else Status.NOT_COMPARABLE), seen.why
+        return (Status.CONFORMS if seen.compared else Status.NOT_COMPARABLE), seen.why, ()
     open_ = [f for f in seen.findings if not declared.declared(item, f)]
     if not open_:
-        return _declared(seen)
-    excused = [(f, entry) for f in open_ if (entry := _excuse(f, entries))]
+        return *_declared(seen), ()
+    excused = [entry for f in open_ if (entry := _excuse(f, entries))]
     if len(excused) == len(open_):
-        return Status.KNOWN, "; ".join(
-            dict.fromkeys(
-                f"until {e.expires.isoformat()}: {e.reason} ({e.link})" for _, e in excused
-            )
-        )
-    return Status.DIFFERS, seen.why
+        excuses = tuple(dict.fromkeys(excused))
+        told = (f"until {e.expires.isoformat()}: {e.reason} ({e.link})" for e in excuses)
+        return Status.KNOWN, "; ".join(dict.fromkeys(told)), excuses
+    return Status.DIFFERS, seen.why, ()
 
 
 def _declared(seen: Examined) -> tuple[Status, str]:

@@ -33,7 +33,7 @@ class Known(Model):
     target: Target = Field(description="'mindspore' covers its devices and modes.")
     versions: str = Field("", description="Versions of that framework, such as '>=2.9,<2.11'.")
     device: str | None = Field(None, description="cpu, cuda, ascend, …; default: any.")
-    kinds: Annotated[list[Kind], Field(min_length=1)]
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)]
     reason: Prose
     owner: str = Field(min_length=1)
     link: str = Field(min_length=1)
@@ -52,7 +52,7 @@ class Known(Model):
 
     @field_validator("kinds")
     @classmethod
-    def _of_execution(cls, kinds: list[Kind]) -> list[Kind]:
+    def _of_execution(cls, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
         for kind in kinds:
             if kind in SIGNATURE_KINDS:
                 raise ValueError(f"{kind.value} comes from signatures; declare it in the case file")

@@ -15,6 +15,7 @@ from conformance.judge import documents, known, signature
 from conformance.judge.documents import DocumentClaim
 from conformance.judge.item import Item
 from conformance.judge.judge import Judgement, judge
+from conformance.judge.known import Known
 from conformance.judge.undeclared import undeclared
 from conformance.judge.verdict import Status
 from conformance.run.outcome import Outcome, Unavailable
@@ -29,6 +30,8 @@ NEVER_RAN = "it never ran: the run was interrupted before it; --resume goes on"
 class Verdicts:
     """A judged run: verdicts, and what the run file says of itself.
 
+    `manifest` speaks of all run files together, `runs` are the manifests of each; `known` are the
+    known differences that verdicts heeded.
     `executed` counts items whose framework answered, so neither our reference on the target
     ``numpy`` nor what was unavailable; `signatures` are introspected ones by target and API;
     `paths` are those of the case files, by operation.
@@ -42,6 +45,8 @@ class Verdicts:
     executed: int = 0
     framework_seconds: float = 0.0
     paths: dict[str, str] = field(default_factory=dict)
+    runs: tuple[dict[str, Any], ...] = ()
+    known: tuple[Known, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -86,10 +91,11 @@ def judge_runs(runs: Sequence[RunFile], *, today: date, corpus: Corpus | None = 
         targets,
     )
     known_path, known_text = runs[0].manifest.get("known") or ("", "[]")
+    entries = tuple(known.parse(known_text, known_path))
     finished = all(run.finished for run in runs)
     judgement = judge(
         given,
-        known=known.parse(known_text, known_path),
+        known=entries,
         versions={n: str(i["version"]) for n, i in targets.items() if "version" in i},
         today=today,
         complete=finished and all(run.manifest.get("complete") for run in runs),
@@ -98,7 +104,12 @@ def judge_runs(runs: Sequence[RunFile], *, today: date, corpus: Corpus | None = 
     )
     return Verdicts(
         judgement=judgement,
-        manifest={**runs[0].manifest, "targets": list(targets), "finished": finished},
+        manifest={
+            **runs[0].manifest,
+            "targets": list(targets),
+            "finished": finished,
+            "covering": any(run.manifest.get("covering") for run in runs),
+        },
         targets=targets,
         signatures=signatures,
         claims={name: found for name, (found, _) in claims.items()},
@@ -107,6 +118,8 @@ def judge_runs(runs: Sequence[RunFile], *, today: date, corpus: Corpus | None = 
             for item, outcome in given
         ),
         framework_seconds=sum(run.framework_seconds() for run in runs),
+        runs=tuple(run.manifest for run in runs),
+        known=entries,
         paths={name: corpus.documents[name].path for name in operations},
     )
 

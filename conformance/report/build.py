@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from conformance.corpus.model import Text
 from conformance.corpus.schema import Operation, Pair
-from conformance.corpus.sides import Side, apis
+from conformance.corpus.sides import apis
 from conformance.coverage import claims
 from conformance.judge import signature
 from conformance.judge.introspected import Signature
-from conformance.report import build_case, views
+from conformance.report import build_case, build_findings, build_run, places, views
 from conformance.report.anchors import Anchors
 from conformance.report.aspects import aspects
+from conformance.report.build_known import known_views, spoken_of
 from conformance.run.target import framework_of
 from conformance.taxonomy import FRAMEWORKS, LIBRARIES, Library
 
 if TYPE_CHECKING:
     from conformance.judge.documents import DocumentClaim
     from conformance.judge.judge import Judged, Judgement
+    from conformance.judge.known import Known
     from conformance.judge.run import Verdicts
 
 T = TypeVar("T")
@@ -34,7 +36,8 @@ class RunInfo:
 
     `targets` maps a target's name to what it said of itself, `signatures` to the messages of
     `conformance.worker.describe` by API; `claims` maps an operation to what its documents claim,
-    `paths` to its case file.
+    `paths` to its case file.  `runs` are the manifests of the run files that `manifest` joins,
+    `known` the known differences.
     """
 
     manifest: Mapping[str, Any] = field(default_factory=dict)
@@ -42,6 +45,8 @@ class RunInfo:
     signatures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     claims: Mapping[str, Sequence[DocumentClaim]] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
+    runs: Sequence[Mapping[str, Any]] = ()
+    known: Sequence[Known] = ()
 
     @classmethod
     def of(cls, verdicts: Verdicts) -> Self:
@@ -52,7 +57,14 @@ class RunInfo:
             verdicts.signatures,
             verdicts.claims,
             verdicts.paths,
+            verdicts.runs,
+            verdicts.known,
         )
+
+    @property
+    def started(self) -> str:
+        """When the run began, in ISO format; empty where nobody knows."""
+        return str(self.manifest.get("started", ""))
 
     def described(self, framework: Library) -> dict[str, Any]:
         """Return the signature messages of `framework` by API, each of the first target with it."""
@@ -73,7 +85,16 @@ def site(judgement: Judgement, info: RunInfo) -> views.SiteView:
     targets = tuple(_target(name, facts) for name, facts in _targets(judgement, info).items())
     by_operation = grouped(judgement.judged, lambda j: j.item.case.operation.operation)
     pages = tuple(_page(judged, info, targets) for judged in by_operation.values())
-    return views.SiteView(_run(info.manifest), targets, pages, tuple(map(str, judgement.problems)))
+    where = places.of_pages(pages)
+    return views.SiteView(
+        run=_run(info.manifest),
+        targets=targets,
+        pages=pages,
+        problems=tuple(map(str, judgement.problems)),
+        runs=tuple(map(_run, info.runs or (info.manifest,))),
+        execution=build_run.execution(judgement.judged, [t.name for t in targets], where),
+        findings=build_findings.findings(judgement.judged, pages, info.known, where, info.started),
+    )
 
 
 def grouped(items: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
@@ -86,12 +107,22 @@ def grouped(items: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
 
 def _run(manifest: Mapping[str, Any]) -> views.RunView:
     _, *arguments = manifest.get("command") or [""]
+    finished, seconds = manifest.get("finished"), manifest.get("seconds")
     return views.RunView(
         command=shlex.join(["conformance", *arguments]) if arguments else "",
         started=str(manifest.get("started", "")),
+        ended=finished if isinstance(finished, str) else "",
         corpus=str(manifest.get("corpus", "")),
-        finished=bool(manifest.get("finished")),
+        finished=bool(finished),
         covering=bool(manifest.get("covering")),
+        quick=bool(manifest.get("quick")),
+        select=str(manifest.get("select") or ""),
+        repeat=int(manifest.get("repeat") or 1),
+        seconds=None if seconds is None else float(seconds),
+        conformance=str(manifest.get("conformance", "")),
+        platform=str(manifest.get("platform", "")),
+        targets=tuple(manifest.get("targets") or ()),
+        lost=tuple((manifest.get("lost") or {}).items()),
     )
 
 
@@ -102,8 +133,10 @@ def _targets(judgement: Judgement, info: RunInfo) -> dict[str, Mapping[str, Any]
 
 
 def _target(name: str, facts: Mapping[str, Any]) -> views.TargetView:
-    keys = ("version", "build", "device", "mode", "python", "platform", "unavailable")
-    return views.TargetView(name, framework_of(name), **{k: str(facts.get(k) or "") for k in keys})
+    """The view of a target; of one that was lost, with what it had said of itself before."""
+    said = {**facts.get("was", {}), **facts}
+    keys = ("version", "build", "device", "mode", "python", "platform", "cpu", "unavailable")
+    return views.TargetView(name, framework_of(name), **{k: str(said.get(k) or "") for k in keys})
 
 
 def _page(
@@ -159,10 +192,12 @@ def _pair(
     targets: Sequence[str],
 ) -> views.PairView:
     pair = judged[0].item.pair
-    torch, mindspore, numpy = (side_name(pair.side(library)) for library in LIBRARIES)
+    torch, mindspore, numpy = (build_case.side_name(pair.side(library)) for library in LIBRARIES)
     anchor = anchors.new(torch or mindspore or numpy)
     by_case = grouped(judged, lambda j: j.item.case.case.id)
     cases = tuple(build_case.case_view(found, anchor, anchors) for found in by_case.values())
+    title = views.title(torch, mindspore, numpy)
+    where = dict(places.of_cases(operation.operation, pair.id, title, cases))
     return views.PairView(
         id=pair.id,
         anchor=anchor,
@@ -180,6 +215,7 @@ def _pair(
         published=tuple(_published(operation, pair, judged, info)),
         cases=cases,
         aspects=aspects(judged, targets),
+        known=known_views(spoken_of(info.known, judged), judged, where, info.started),
     )
 
 
@@ -192,11 +228,6 @@ def _published(
         found = claims.verdict(claim, rows, judged)
         holds, against = (found.upheld, tuple(found.against)) if decided else (None, ())
         yield views.PublishedView(release, claim, holds, against)
-
-
-def side_name(side: Side | None) -> str:
-    """Return the API of a side, the APIs of a composite joined by ``+``, or an empty string."""
-    return "" if side is None else " + ".join(apis(side))
 
 
 def _signatures(pair: Pair, info: RunInfo) -> Iterable[views.SignatureView]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.corpus.difference import Difference
 from conformance.corpus.published import Document
-from conformance.corpus.schema import Case, Operation
+from conformance.corpus.schema import Case, Operation, Pair
+from conformance.corpus.sides import Side, apis
 from conformance.judge.declared import shows
 from conformance.judge.verdict import Status
 from conformance.report import shown, views
@@ -46,15 +47,24 @@ def case_view(judged: list[Judged], pair_anchor: str, anchors: Anchors) -> views
 def _point(judged: list[Judged], anchor: str, anchors: Anchors) -> views.PointView:
     item = judged[0].item
     label = item.case.id.partition("[")[2].removesuffix("]")
-    random = any(item.pair.form(f) == "random" for f in FRAMEWORKS)
     outcomes = {j.item.target: j.outcome for j in judged}
     return views.PointView(
         id=item.case.id,
         label=label,
         anchor=anchors.new(f"{anchor}-{label}") if label else anchor,
         verdicts=tuple(map(_verdict, judged)),
-        peer=None if random else shown.peers(outcomes),
+        peer=None if is_random(item.pair) else shown.peers(outcomes),
     )
+
+
+def side_name(side: Side | None) -> str:
+    """Return the API of a side, the APIs of a composite joined by ``+``, or an empty string."""
+    return "" if side is None else " + ".join(apis(side))
+
+
+def is_random(pair: Pair) -> bool:
+    """Tell whether `pair` draws random numbers, so that no two results are to be the same."""
+    return any(pair.form(framework) == "random" for framework in FRAMEWORKS)
 
 
 def _verdict(judged: Judged) -> views.VerdictView:

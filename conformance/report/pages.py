@@ -25,10 +25,16 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "assets"
 FOLDER = "operations"
-NAV = {"index.html": N_("Differences")}
+NAV = {
+    "index.html": N_("Differences"),
+    "findings.html": N_("Findings"),
+    "run.html": N_("Run"),
+}
 """The pages beside those of operations, and what links call them."""
 LONGEST = 4000
 """Characters of a message that a page shows."""
+WHOLE = 20_000
+"""Characters of what a page shows in full, such as a worker's last words."""
 _LEXER = PythonLexer(ensurenl=False)
 _FORMATTER = HtmlFormatter(nowrap=True, classprefix="t-")
 _INVISIBLE = re.compile(
@@ -69,6 +75,8 @@ def write(site: views.SiteView, out: Path, languages: Sequence[str]) -> Path:
             left.unlink()
     parallel.mapped(page, site.pages)
     _write(environment, "index.html.j2", out / "index.html", site, {"offered": offers(site)})
+    _write(environment, "findings.html.j2", out / "findings.html", site, {})
+    _write(environment, "run.html.j2", out / "run.html", site, {})
     return out / "index.html"
 
 
@@ -132,6 +140,9 @@ def _environment(languages: Languages) -> Environment:
         "breakable": breakable,
         "web": web,
         "filename": lambda page: f"{FOLDER}/{filename(page)}",
+        "address": lambda place: f"{FOLDER}/{place.operation}.html#{place.anchor}",
+        "duration": text.duration,
+        "whole": whole,
         "short": views.CODES.__getitem__,
     }
     environment.finalize = lambda value: shortened(value) if type(value) is str else value
@@ -152,11 +163,16 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
-def shortened(value: str) -> str:
+def shortened(value: str, longest: int = LONGEST) -> str:
     """Return `value` as a page shows it: made visible, and cut where nobody would read on."""
-    if len(value) > LONGEST:
-        value = f"{value[:LONGEST]}… ({len(value):,} characters)"
+    if len(value) > longest:
+        value = f"{value[:longest]}… ({len(value):,} characters)"
     return visible(value)
+
+
+def whole(value: str) -> Markup:
+    """Return `value` escaped, cut far later than other text."""
+    return escape(shortened(value, WHOLE))
 
 
 def prose(value: str) -> Markup:

@@ -199,3 +199,10 @@ def roundoffs(ratio: float | None) -> str:
 def small(number: float) -> str:
     """Return a difference in three digits."""
     return "0" if number == 0 else f"{number:.2e}" if number < 0.001 else f"{number:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in the unit that suits it, as ``0.42 ms`` or ``12.3 s``."""
+    if seconds < 1:
+        return f"{seconds * 1e3:.3g} ms" if seconds else "0"
+    return f"{seconds:.1f} s" if seconds < 99.95 else f"{seconds:,.0f} s"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from conformance.corpus.model import Text
 from conformance.judge.verdict import Finding, Status
+from conformance.report.views_findings import FindingsView, KnownView
+from conformance.report.views_run import ExecutionView
 from conformance.taxonomy import Kind
 
 SEVERITY = (
@@ -37,6 +39,11 @@ def worst(statuses: Iterable[Status]) -> Status:
     return min(statuses, key=SEVERITY.index, default=Status.NOT_COMPARABLE)
 
 
+def title(torch: str, mindspore: str, numpy: str) -> str:
+    """Return what a pair of these APIs, each or empty, is called in a line of text."""
+    return " ↔ ".join(filter(None, (torch, mindspore))) or numpy
+
+
 @dataclass(frozen=True)
 class TargetView:
     """A target of the run; `unavailable` says why it did not start, empty when it did."""
@@ -49,6 +56,7 @@ class TargetView:
     mode: str = ""
     python: str = ""
     platform: str = ""
+    cpu: str = ""
     unavailable: str = ""
 
 
@@ -290,11 +298,12 @@ class PairView:
     published: tuple[PublishedView, ...] = ()
     cases: tuple[CaseView, ...] = ()
     aspects: tuple[AspectView, ...] = ()
+    known: tuple[KnownView, ...] = ()
 
     @property
     def title(self) -> str:
         """The APIs, as a line of text."""
-        return " ↔ ".join(filter(None, (self.torch, self.mindspore))) or self.numpy
+        return title(self.torch, self.mindspore, self.numpy)
 
     @property
     def held(self) -> str:
@@ -357,23 +366,40 @@ class PageView:
 
 @dataclass(frozen=True)
 class RunView:
-    """The run the pages are made from."""
+    """A run: what its file says of how it was made.
+
+    `select`, `quick` and `covering` say what was selected; `repeat` how often each call was made;
+    `seconds` is the wall-clock time of executing, since the last start where a run was resumed.
+    `lost` are targets that died for good, with the reason.
+    """
 
     command: str = ""
     started: str = ""
+    ended: str = ""
     corpus: str = ""
     finished: bool = True
     covering: bool = False
+    quick: bool = False
+    select: str = ""
+    repeat: int = 1
+    seconds: float | None = None
+    conformance: str = ""
+    platform: str = ""
+    targets: tuple[str, ...] = ()
+    lost: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class SiteView:
-    """Everything: what the index is rendered from."""
+    """Everything.  `run` speaks of all run files together, `runs` holds each of them."""
 
     run: RunView
     targets: tuple[TargetView, ...]
     pages: tuple[PageView, ...]
     problems: tuple[str, ...] = field(default=())
+    runs: tuple[RunView, ...] = ()
+    execution: ExecutionView = field(default_factory=ExecutionView)
+    findings: FindingsView = field(default_factory=FindingsView)
 
     @property
     def counts(self) -> Counter[Status]:

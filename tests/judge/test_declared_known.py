@@ -179,6 +179,7 @@ def test_known_differences(changes: Any, expected: list[Status], problem: str) -
 
 def test_a_known_verdict_says_until_when_and_why() -> None:
     judgement = judged("", known=[entry()])
+    assert judgement.judged[-1].known == (entry(),)
     why = judgement.judged[-1].verdict.why
     assert why == "until 2026-12-31: wrong kernel (https://example.org/1)"
 
@@ -186,6 +187,7 @@ def test_a_known_verdict_says_until_when_and_why() -> None:
 def test_what_is_declared_needs_no_exemption() -> None:
     judgement = judged("kind: value, cases: [bad]", known=[entry()])
     assert statuses(judgement) == [OK, DECLARED, DECLARED]
+    assert not any(one.known for one in judgement.judged)
     assert ["no longer differs" in line for line in judgement.problems] == [True]
 
 
@@ -196,7 +198,10 @@ def test_one_unexcused_finding_still_differs() -> None:
     both = [entry(), entry(kinds=["return-dtype"])]
     judgement = judged("", fault=also_wrong_dtype, known=both[:1])
     assert statuses(judgement) == [OK, DIFFERS, DIFFERS]
-    assert statuses(judged("", fault=also_wrong_dtype, known=both)) == [OK, KNOWN, KNOWN]
+    assert judgement.judged[-1].known == ()
+    judgement = judged("", fault=also_wrong_dtype, known=both)
+    assert statuses(judgement) == [OK, KNOWN, KNOWN]
+    assert set(judgement.judged[-1].known) == set(both)
     mixed = judged("kind: value, cases: [bad]", fault=also_wrong_dtype, known=both[1:])
     assert statuses(mixed) == [OK, KNOWN, KNOWN]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from conformance.judge.claims import ClaimCheck
 from conformance.judge.documents import DocumentClaim
 from conformance.judge.item import Item
 from conformance.judge.judge import Judged, Judgement
+from conformance.judge.known import Known
 from conformance.judge.verdict import Finding, Status, Verdict
 from conformance.report.build import RunInfo
 from conformance.run.outcome import (
@@ -50,9 +53,12 @@ pairs:
     published: {r2.0: "consistent <s>"}
     differences:
       - kind: value
-        cases: ["grid[lambd=2]"]
+        cases: ["grid[lambd=2]", "grid[lambd=0]"]
         note: {en: "Declared <em>note</em>.", zh: "说明<em>。</em>"}
         instead: {en: "Write `lambd=1`.", zh: "写`lambd=1`。"}
+      - kind: gradient
+        cases: [grid]
+        note: {en: "Its <s>gradient</s> is lost.", zh: "<s>梯度</s>丢失。"}
   - torch: torch.nn.functional.hardshrink
     mindspore: mindspore.ops.hardshrink
 cases:
@@ -68,12 +74,27 @@ cases:
 TARGETS = ("torch", "mindspore", "mindspore:cpu:graph", "torch:cuda")
 OUTCOMES: dict[str, tuple[Outcome, Verdict]] = {
     "conforms": (
-        Returned(output=np.array([0.1, 0.2], np.float32)),
+        Returned(
+            output=np.array([0.1, 0.2], np.float32),
+            warnings=(
+                ("UserWarning", f"shape (2, 3) {HOSTILE}"),
+                ("FutureWarning", "lambd is deprecated"),
+            ),
+        ),
         Verdict(Status.CONFORMS, (), 0.5, 0.25, 16.0),
     ),
     "declared": (
         Returned(output=np.array([0.1, 0.3], np.float32)),
-        Verdict(Status.DECLARED, (Finding(Kind.VALUE, "output", "as declared", 99.0),), 99.0),
+        Verdict(
+            Status.DECLARED,
+            (
+                Finding(Kind.VALUE, "output", "as declared", 99.0),
+                Finding(Kind.GRADIENT, "gradient of input", "is 0", 7e8),
+                Finding(Kind.SPECIAL_VALUES, "output", f"is 0, should be NaN {HOSTILE}"),
+            ),
+            99.0,
+            7e8,
+        ),
     ),
     "known": (
         Returned(output=np.array([0.1, 0.3], np.float32)),
@@ -89,11 +110,11 @@ OUTCOMES: dict[str, tuple[Outcome, Verdict]] = {
         Verdict(Status.DIFFERS, (Finding(Kind.EXCEPTION, "call", HOSTILE),), why=HOSTILE),
     ),
     "unsupported": (
-        Unsupported(types=("RuntimeError",), message="no kernel"),
+        Unsupported(types=("RuntimeError",), message="no kernel", note="its worker died once"),
         Verdict(Status.NOT_COMPARABLE, why="unsupported-on-device, as declared"),
     ),
     "crashed": (
-        Crashed(signal="SIGFPE", stderr="boom"),
+        Crashed(signal="SIGFPE", stderr=f"boom\n{HOSTILE}\n" + 400 * "Stack frame\n" + "last"),
         Verdict(Status.DIFFERS, (Finding(Kind.CRASH, "call", "the interpreter died: SIGFPE"),)),
     ),
     "hang": (
@@ -107,18 +128,62 @@ OUTCOMES: dict[str, tuple[Outcome, Verdict]] = {
 }
 
 
+TRACKER = "https://tracker.example/7?a=1&b=2"
+KNOWN = (
+    Known(
+        cases="shrink/grid*",
+        target="mindspore",
+        versions=">=2.9",
+        kinds=(Kind.VALUE,),
+        reason=f"reason {HOSTILE}",
+        owner="numerics <team>",
+        link=TRACKER,
+        expires=date(2027, 1, 1),
+    ),
+    Known(
+        cases="shrink/literal",
+        pair="torch.nn.Hardshrink=mindspore.nn.HShrink",
+        target="mindspore",
+        kinds=(Kind.VALUE,),
+        reason="nothing any more",
+        owner="nobody",
+        link="javascript:alert(1)",
+        expires=date(2026, 1, 12),
+    ),
+    Known(
+        cases="other/*",
+        target="torch",
+        kinds=(Kind.CRASH,),
+        reason="of another operation",
+        owner="somebody",
+        link="issue 3",
+        expires=date(2026, 1, 2),
+    ),
+)
+"""Known differences: 364 days to go when the run began, ten, and expired that day."""
+
+
 def cases(text: str = YAML) -> list[ExpandedCase]:
     """Return the expanded cases of a YAML text."""
     return list(load_texts([("case.yaml", textwrap.dedent(text), Path())]).cases())
 
 
+def seconds(case: ExpandedCase, pair: Any, target: str) -> float:
+    """Return how long a call takes: each its own time, in whole milliseconds."""
+    number = [one.id for one in case.pairs()].index(pair.id)
+    point = int(case.options["lambd"]) if case.case.id == "grid" else 8
+    return (1 + TARGETS.index(target) + 4 * (number + 2 * point)) / 1000
+
+
 def judged(case: ExpandedCase, pair: Any, target: str, name: str) -> Judged:
     """Return one verdict out of OUTCOMES."""
     outcome, verdict = OUTCOMES[name]
+    outcome = replace(outcome, duration=seconds(case, pair, target))
     claims: tuple[ClaimCheck, ...] = ()
     if case.case.id == "literal" and target == "mindspore":
         claims = (ClaimCheck("mindspore", "[0.2, nan, inf]", "[0.1]", False),)
-    return Judged(Item(case, pair, target), outcome, verdict, claims)
+    known = KNOWN[:1] if name == "known" else ()
+    return Judged(Item(case, pair, target), outcome, verdict, claims, known)
 
 
 def judgement() -> Judgement:
@@ -133,6 +198,31 @@ def judgement() -> Judgement:
                 found.append(judged(case, pair, target, name))
             found.append(judged(case, pair, "torch:cuda", "unavailable"))
     return Judgement(found, [f"stale declaration {HOSTILE}"])
+
+
+MANIFEST: dict[str, Any] = {
+    "started": "2026-01-02T03:04:05+00:00",
+    "finished": "2026-01-02T03:06:07+00:00",
+    "command": ["x", "run", "-k", "shrink and not <b>"],
+    "corpus": "0123456789abcdef",
+    "select": "shrink and not <b>",
+    "covering": True,
+    "repeat": 3,
+    "seconds": 122.4,
+    "platform": "Linux on the desk",
+    "conformance": "0.1.0",
+    "targets": ["torch", "mindspore", "mindspore:cpu:graph"],
+}
+ELSEWHERE: dict[str, Any] = {
+    "started": "2026-01-03T00:00:00+00:00",
+    "finished": None,
+    "command": ["x", "run", "--quick"],
+    "corpus": "0123456789abcdef",
+    "quick": True,
+    "platform": "Linux in the rack",
+    "targets": ["torch:cuda"],
+    "lost": {"torch:cuda": f"could not be restarted {HOSTILE}"},
+}
 
 
 def signature(api: str, constructor: list[Any], called: list[Any] | None) -> dict[str, Any]:
@@ -163,16 +253,26 @@ def run_info() -> RunInfo:
     claim = DocumentClaim("page", "row of lambd", "(lambd=0.5)", HOSTILE, False, note)
     undecided = DocumentClaim("page", "row of inplace", "-", "", None, None)
     return RunInfo(
-        manifest={"started": "2026-01-02T03:04:05+00:00", "command": ["x", "run"], "finished": "y"},
+        manifest=MANIFEST,
         targets={
-            "torch": {"version": "2.13.0", "device": "cpu", "mode": "eager"},
+            "torch": {
+                "version": "2.13.0",
+                "device": "cpu",
+                "mode": "eager",
+                "build": "cf30153",
+                "python": "3.11.7",
+                "platform": "Linux <x86>",
+                "cpu": "Processor 6/207",
+            },
             "mindspore": {"version": "2.10.0", "device": "cpu", "mode": "pynative"},
             "mindspore:cpu:graph": {"version": "2.10.0", "device": "cpu", "mode": "graph"},
-            "torch:cuda": {"unavailable": f"no CUDA {HOSTILE}"},
+            "torch:cuda": {"unavailable": f"no CUDA {HOSTILE}", "was": {"version": "2.12.1"}},
         },
         signatures={
             "torch": {torch["api"]: torch},
             "mindspore": {mindspore["api"]: mindspore},
         },
         claims={"shrink": [claim, undecided]},
+        runs=(MANIFEST, ELSEWHERE),
+        known=KNOWN,
     )
