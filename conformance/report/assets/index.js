@@ -12,7 +12,7 @@
 
   // One record a pair: the table is read once, a keystroke compares strings.
   const groups = Array.from(table.tBodies, (body) => {
-    const title = body.rows[0].textContent.toLowerCase();
+    const title = body.rows[0].querySelector("a").textContent.toLowerCase();
     return {
       body, area: body.dataset.area,
       pairs: Array.from(body.rows).slice(1).map((row) => ({
@@ -61,6 +61,7 @@
     const off = chosen.flatMap((on, i) => (on ? [] : [
       `.operations tr:not(.operation)>:nth-child(${i + 2}),.map a>:nth-child(${i + 1})`]));
     hiding.textContent = off.length ? off.join(",") + "{display:none}" : "";
+    if (stop && stop.classList.contains("out")) stopAt(visible(-1, 1) || stop);
     shown.textContent = count;
     empty.hidden = count > 0;
   }
@@ -81,6 +82,24 @@
     apply();
   }
 
+  // The map is one stop for the Tab key; arrow keys move inside it.
+  let stop = null;
+
+  function stopAt(square) {
+    if (stop) stop.tabIndex = -1;
+    stop = square;
+    stop.tabIndex = 0;
+  }
+
+  function visible(i, step) {
+    for (i += step; i >= 0 && i < squares.length; i += step) {
+      if (!squares[i].classList.contains("out")) return squares[i];
+    }
+    return null;
+  }
+  for (const square of squares) square.tabIndex = -1;
+  if (squares.length) stopAt(squares[0]);
+
   form.hidden = false;
   form.addEventListener("input", () => { apply(); save(); });
   form.addEventListener("reset", () => setTimeout(() => { apply(); save(); }));
@@ -90,23 +109,15 @@
   });
   if (/^#\w+=/.test(location.hash)) restore(); else apply();
 
-  // The map is one stop for the Tab key; arrow keys move inside it.
-  function visible(i, step) {
-    for (i += step; i >= 0 && i < squares.length; i += step) {
-      if (!squares[i].classList.contains("out")) return squares[i];
-    }
-    return null;
-  }
-  squares.forEach((square, i) => { square.tabIndex = i ? -1 : 0; });
   document.querySelector(".map").addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     const at = squares.indexOf(document.activeElement);
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     const next = event.key === "Home" ? visible(-1, 1)
       : event.key === "End" ? visible(squares.length, -1) : step && visible(at, step);
     if (at < 0 || !next) return;
     event.preventDefault();
-    squares[at].tabIndex = -1;
-    next.tabIndex = 0;
+    stopAt(next);
     next.focus();
   });
 })();
