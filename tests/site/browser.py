@@ -15,7 +15,11 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 ROOT = Path(__file__).parents[2]
 MODULES = Path(__file__).parent / "node_modules"
-SPY = "window.alerts = []; for (const f of ['alert', 'confirm', 'prompt']) window[f] = (m) => alerts.push(m);"
+WIDE = {"width": 1280, "height": 900}
+SPY = """
+window.alerts = [];
+for (const ask of ["alert", "confirm", "prompt"]) window[ask] = (said) => alerts.push(said);
+"""
 
 
 def chromium() -> str:
@@ -73,6 +77,3 @@ class Site:
     def _requested(self, request: Request) -> None:
         if not request.url.startswith("file://"):
             self.problems.append(f"asked for {request.url}")
-
-
-WIDE = {"width": 1280, "height": 900}

@@ -49,10 +49,12 @@ def errors(*files: Path) -> list[str]:
     """What html-validate says of `files`."""
     tool = module("html-validate/bin/html-validate.mjs")
     config = Path(__file__).parent / ".htmlvalidate.json"
-    command = ["node", tool, "--config", config, "--formatter", "json", *files]
+    command = ["node", str(tool), "--config", str(config), "--formatter", "json"]
     # Into a file: the tool exits before a pipe has taken a long answer.
     with TemporaryFile() as answer:
-        ran = subprocess.run(command, stdout=answer, stderr=subprocess.PIPE, check=False)
+        ran = subprocess.run(
+            [*command, *map(str, files)], stdout=answer, stderr=subprocess.PIPE, check=False
+        )
         answer.seek(0)
         said = answer.read()
     assert said, ran.stderr.decode()
