@@ -66,7 +66,8 @@ def wanted(view: views.SiteView, **chosen: str) -> list[str]:
 
 def listed(page: Page) -> list[str]:
     rows = page.locator(".operation tbody th")
-    return [row.inner_text() for row in rows.all() if row.is_visible()]
+    # Text of what is not in view is not laid out, and has no `inner_text`.
+    return [str(row.text_content()) for row in rows.all() if row.is_visible()]
 
 
 def choose(page: Page, **chosen: str) -> None:
@@ -178,7 +179,9 @@ def test_a_strange_address_is_no_error(
 
 
 def focused(page: Page) -> str:
-    return str(page.evaluate("document.activeElement.querySelector('.hidden')?.textContent ?? ''"))
+    """The pair whose square has the focus, empty when none has."""
+    square = "document.activeElement.closest('.map a')"
+    return str(page.evaluate(f"{square}?.querySelector('.hidden').textContent ?? ''"))
 
 
 def test_the_map_is_one_tab_stop_that_arrow_keys_walk(
