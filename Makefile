@@ -1,5 +1,5 @@
 # make        set up .venv, run the corpus on both frameworks, write reports/index.html
-# make test   linters, types and every test, with real PyTorch and MindSpore
+# make test   linters, types and every test, with real PyTorch, MindSpore and Chromium
 # make baseline   run every case three times and write reports/baseline, to be committed
 # make gate   run every case and say what changed since reports/baseline; see docs/ci.md
 # make mutation   which subtly wrong kernels the corpus notices; see docs/judge.md
@@ -43,7 +43,13 @@ lint: .venv/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint
+NODE := tests/site/node_modules/.package-lock.json
+$(NODE): tests/site/package.json tests/site/package-lock.json
+	@command -v npm >/dev/null || { echo "needs npm: apt-get install npm"; exit 2; }
+	npm ci --prefix tests/site --no-audit --no-fund
+	@touch $@
+
+test: lint $(NODE)
 	$(BIN)/conformance check --signatures
 	$(BIN)/python -m pytest
 
@@ -57,4 +63,4 @@ schema: .venv/.installed
 	$(BIN)/conformance schema > conformance/corpus/case.schema.json
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist tests/site/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -116,27 +116,28 @@ def _environment(languages: Languages) -> Environment:
     environment.globals |= {
         "languages": {code: (TAG[code], LANGUAGES[code]) for code in languages.codes},
         "tag": TAG[languages.first],
-        "titled": languages.plain,
+        "titled": lambda *said, **values: Markup(visible(languages.plain(*said, **values))),
         "translate": languages.say,
         "statuses": views.CODES,
         "worst": views.worst,
         "nav": tuple(NAV.items()),
     }
     environment.filters |= {
-        "attribute": languages.attribute,
+        "attribute": lambda *said, **values: Markup(visible(languages.attribute(*said, **values))),
         "said": lambda said: languages.each(lambda code: prose(getattr(said, code))),
-        "area": lambda name: text.AREA.get(name, name),
+        "area": lambda name: languages.gettext(text.AREA[name]) if name in text.AREA else name,
         "claim_name": lambda said: languages.each(
-            lambda code: templating.claim(said, languages.translators[code].gettext)
+            lambda code: shortened(templating.claim(said, languages.translators[code].gettext))
         ),
         "difference": lambda row: languages.each(
-            lambda code: text.row_difference(row, languages.translators[code].gettext)
+            lambda code: shortened(text.row_difference(row, languages.translators[code].gettext))
         ),
         "prose": prose,
         "highlight": highlight,
         "visible": visible,
+        "shortened": shortened,
         "api": lambda name: Markup("<code>{}</code>").format(breakable(name)),
-        "code": lambda text: Markup("<code>{}</code>").format(text),
+        "code": lambda text: Markup("<code>{}</code>").format(shortened(text)),
         "breakable": breakable,
         "web": web,
         "filename": lambda page: f"{FOLDER}/{filename(page)}",
@@ -182,7 +183,7 @@ def prose(value: str) -> Markup:
 
 def breakable(name: str) -> Markup:
     """Return an API name that may be broken after its dots."""
-    return Markup(str(escape(name)).replace(".", ".<wbr>"))
+    return Markup(str(escape(shortened(name))).replace(".", ".<wbr>"))
 
 
 def web(url: str) -> str:

@@ -29,6 +29,7 @@ from conformance.run.outcome import (
     Unavailable,
     Unsupported,
 )
+from conformance.run.target import framework_of
 from conformance.taxonomy import Kind
 
 HOSTILE = "<script>alert('x')</script>\"&|`*_[a](javascript:b)"
@@ -223,6 +224,74 @@ ELSEWHERE: dict[str, Any] = {
     "targets": ["torch:cuda"],
     "lost": {"torch:cuda": f"could not be restarted {HOSTILE}"},
 }
+
+
+PLAIN = """
+operation: {operation}
+no_reference: {{en: invented for this test, zh: 仅用于测试}}
+accuracy: elementwise
+gradients: []
+parameters:
+  input: {{role: input}}
+pairs:
+{pairs}
+cases:
+  - id: plain
+    inputs: {{input: [0.5, -1.0]}}
+  - id: scaled
+    grid: {{dtype: [float16, float32]}}
+    inputs: {{seed: 1, input: {{randn: [3]}}}}
+"""
+BESIDE = "mindspore:ascend"
+"""A target of `several` on another device, where few pairs ran."""
+SEVERAL: dict[str, dict[tuple[str, str, str], dict[str, str]]] = {
+    "math/add": {
+        ("torch.add", "mindspore.ops.add", "consistent"): {BESIDE: "conforms"},
+        ("torch.add", "mindspore.mint.add", "consistent"): {"mindspore": "declared"},
+        ("torch.Tensor.add", "mindspore.Tensor.add", "parameter-names"): {
+            "mindspore:cpu:graph": "known"
+        },
+    },
+    "sort/topk": {
+        ("torch.topk", "mindspore.ops.topk", "consistent"): {
+            "mindspore": "unsupported",
+            "mindspore:cpu:graph": "unavailable",
+            BESIDE: "crashed",
+        },
+        ("torch.msort", "", ""): {"torch": "raised"},
+    },
+    "unsorted": {
+        ("torch.flip", "mindspore.ops.flip", ""): {"torch": "hang", "mindspore": "declared"},
+    },
+}
+"""By area and operation, by pair and what is published of it: outcomes that are not "conforms"."""
+
+
+def several() -> tuple[Judgement, RunInfo]:
+    """Return several operations in areas and in none, told apart by every filter of the index."""
+    first, info = judgement(), run_info()
+    found = list(first.judged)
+    for path, pairs in SEVERAL.items():
+        sides = {
+            (torch, mindspore): f"  - torch: {torch}\n"
+            + f"    mindspore: {mindspore}\n" * bool(mindspore)
+            + f"    published: {{r2.0: {claim}}}\n" * bool(claim)
+            for torch, mindspore, claim in pairs
+        }
+        text = PLAIN.format(operation=path.rpartition("/")[2], pairs="".join(sides.values()))
+        for case in cases(text):
+            for pair, outcomes in zip(case.pairs(), pairs.values(), strict=True):
+                own = {"torch": pair.torch, "mindspore": pair.mindspore}
+                ran = [t for t in TARGETS[:3] if own[framework_of(t)] is not None]
+                for target in dict.fromkeys([*ran, *outcomes]):
+                    found.append(judged(case, pair, target, outcomes.get(target, "conforms")))
+    beside = {"version": "2.10.0", "device": "ascend", "mode": "pynative"}
+    paths = {path.rpartition("/")[2]: f"cases/{path}.yaml" for path in SEVERAL if "/" in path}
+    return Judgement(found, first.problems), replace(
+        info,
+        targets={**info.targets, BESIDE: beside},
+        paths={"shrink": "cases/activation/shrink.yaml", **paths},
+    )
 
 
 def signature(api: str, constructor: list[Any], called: list[Any] | None) -> dict[str, Any]:

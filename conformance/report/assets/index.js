@@ -2,20 +2,19 @@
 "use strict";
 (function () {
   const form = document.querySelector("form.filters");
-  const table = document.querySelector("table.operations");
   const empty = document.querySelector(".empty");
   const shown = form.querySelector(".shown");
   const fields = Array.from(form.querySelectorAll("input, select"));
-  const columns = Array.from(table.tHead.rows[0].cells).slice(1).map((cell) => cell.dataset);
+  const columns = Array.from(document.querySelectorAll(".heads [data-mode]"), (head) => head.dataset);
   const squares = Array.from(document.querySelectorAll(".map a"));
   const hiding = document.head.appendChild(document.createElement("style"));
 
-  // One record a pair: the table is read once, a keystroke compares strings.
-  const groups = Array.from(table.tBodies, (body) => {
-    const title = body.rows[0].textContent.toLowerCase();
+  // One record a pair: the tables are read once, a keystroke compares strings.
+  const groups = Array.from(document.querySelectorAll(".operation"), (body) => {
+    const title = body.querySelector("h4 a").textContent.toLowerCase();
     return {
       body, area: body.dataset.area,
-      pairs: Array.from(body.rows).slice(1).map((row) => ({
+      pairs: Array.from(body.querySelector("tbody").rows, (row) => ({
         row, claim: row.dataset.claim, text: title + " " + row.cells[0].textContent.toLowerCase(),
         cells: Array.from(row.cells).slice(1).map((cell) => ({
           verdicts: Array.from(cell.querySelectorAll(".v"), (v) => v.classList[2]),
@@ -48,19 +47,21 @@
     const chosen = columnsOf(s);
     let count = 0;
     for (const group of groups) {
-      let any = false;
+      let left = 0;
       for (const pair of group.pairs) {
         const found = matches(pair, group.area, s, words, chosen);
         if (pair.row.hidden === found) pair.row.hidden = !found;
         pair.square.classList.toggle("out", !found);
-        any = any || found;
-        count += found;
+        left += found;
       }
-      if (group.body.hidden === any) group.body.hidden = !any;
+      count += left;
+      group.body.hidden = left === 0;
+      group.body.style.setProperty("--pairs", left);
     }
     const off = chosen.flatMap((on, i) => (on ? [] : [
-      `.operations tr:not(.operation)>:nth-child(${i + 2}),.map a>:nth-child(${i + 1})`]));
+      `.heads>:nth-child(${i + 2}),.operation tr>:nth-child(${i + 2}),.map a>:nth-child(${i + 1})`]));
     hiding.textContent = off.length ? off.join(",") + "{display:none}" : "";
+    if (stop && stop.classList.contains("out")) stopAt(visible(-1, 1) || stop);
     shown.textContent = count;
     empty.hidden = count > 0;
   }
@@ -81,6 +82,24 @@
     apply();
   }
 
+  // The map is one stop for the Tab key; arrow keys move inside it.
+  let stop = null;
+
+  function stopAt(square) {
+    if (stop) stop.tabIndex = -1;
+    stop = square;
+    stop.tabIndex = 0;
+  }
+
+  function visible(i, step) {
+    for (i += step; i >= 0 && i < squares.length; i += step) {
+      if (!squares[i].classList.contains("out")) return squares[i];
+    }
+    return null;
+  }
+  for (const square of squares) square.tabIndex = -1;
+  if (squares.length) stopAt(squares[0]);
+
   form.hidden = false;
   form.addEventListener("input", () => { apply(); save(); });
   form.addEventListener("reset", () => setTimeout(() => { apply(); save(); }));
@@ -90,23 +109,15 @@
   });
   if (/^#\w+=/.test(location.hash)) restore(); else apply();
 
-  // The map is one stop for the Tab key; arrow keys move inside it.
-  function visible(i, step) {
-    for (i += step; i >= 0 && i < squares.length; i += step) {
-      if (!squares[i].classList.contains("out")) return squares[i];
-    }
-    return null;
-  }
-  squares.forEach((square, i) => { square.tabIndex = i ? -1 : 0; });
   document.querySelector(".map").addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     const at = squares.indexOf(document.activeElement);
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     const next = event.key === "Home" ? visible(-1, 1)
       : event.key === "End" ? visible(squares.length, -1) : step && visible(at, step);
     if (at < 0 || !next) return;
     event.preventDefault();
-    squares[at].tabIndex = -1;
-    next.tabIndex = 0;
+    stopAt(next);
     next.focus();
   });
 })();

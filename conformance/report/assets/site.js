@@ -3,20 +3,25 @@
 (function () {
   const root = document.documentElement;
   const opened = root.lang;
+  const offered = root.dataset.languages.split(" ");
   const KEY = "conformance-language";
 
-  function remembered() {
-    try { return localStorage.getItem(KEY); } catch { return null; }
+  // What is chosen holds for every visit; what an address asks for, while its tab is open.
+  function remember(kept, tag) {
+    try { window[kept].setItem(KEY, tag); } catch { /* a private window forgets */ }
+  }
+
+  function remembered(kept) {
+    try { return window[kept].getItem(KEY); } catch { return null; }
   }
 
   function wanted() {
-    const asked = new URLSearchParams(location.search).get("lang") || remembered();
-    const given = asked ? [asked] : navigator.languages || [];
-    return given.map((tag) => tag.slice(0, 2));
+    const asked = new URLSearchParams(location.search).get("lang");
+    if (asked) remember("sessionStorage", asked);
+    const given = [asked, remembered("sessionStorage"), remembered("localStorage")];
+    const known = [...given, ...navigator.languages].filter(Boolean).map((tag) => tag.slice(0, 2));
+    return known.map((code) => offered.find((tag) => tag.startsWith(code))).find(Boolean) || opened;
   }
-
-  // Before the page is laid out, so that nothing is shown in the wrong language first.
-  let language = opened;
 
   function words(element, code) {
     // Text and attributes that hold no elements: the first language is kept when it is replaced.
@@ -34,7 +39,6 @@
   }
 
   function show(tag) {
-    language = tag;
     root.lang = tag;
     const code = tag.slice(0, 2);
     const selector = "title[data-%],option[data-%],[data-%-aria-label],[data-%-title]";
@@ -46,7 +50,8 @@
 
   function choose(tag) {
     show(tag);
-    try { localStorage.setItem(KEY, tag); } catch { /* a private window forgets */ }
+    remember("localStorage", tag);
+    remember("sessionStorage", tag);
     try {
       const url = new URL(location.href);
       url.searchParams.set("lang", tag.slice(0, 2));
@@ -74,10 +79,9 @@
   }
 
   function copyButtons() {
+    const template = document.getElementById("copy");
     for (const code of document.querySelectorAll("pre.code")) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "copy";
+      const button = template.content.firstElementChild.cloneNode(true);
       button.addEventListener("click", () => copy(code.textContent, button));
       code.before(button);
     }
@@ -85,7 +89,9 @@
 
   function openTarget() {
     // A link may lead into details that are closed.
-    const found = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let id = location.hash.slice(1);
+    try { id = decodeURIComponent(id); } catch { /* not an address of ours */ }
+    const found = id && document.getElementById(id);
     if (!found) return;
     let closed = false;
     for (let e = found.closest("details"); e; e = e.parentElement.closest("details")) {
@@ -95,15 +101,14 @@
     if (closed) found.scrollIntoView();
   }
 
-  const offered = () => Array.from(document.querySelectorAll("[data-language]"), (b) => b.dataset.language);
+  // Before anything is laid out, so that nothing is shown in the wrong language first.
+  root.lang = wanted();
   document.addEventListener("DOMContentLoaded", () => {
-    const tags = offered();
-    const tag = wanted().map((w) => tags.find((t) => t.startsWith(w))).find(Boolean);
     for (const group of document.querySelectorAll(".languages")) {
       group.hidden = false;
       for (const b of group.children) b.addEventListener("click", () => choose(b.dataset.language));
     }
-    show(tag || opened);
+    show(root.lang);
     copyButtons();
     openTarget();
     window.addEventListener("hashchange", openTarget);

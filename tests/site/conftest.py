@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from conformance.report import build, pages, views
+from tests.report import handmade
+from tests.site.browser import ROOT, Site, chromium
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="package")
+def view() -> views.SiteView:
+    """What the pages under test show."""
+    return build.site(*handmade.several())
+
+
+@pytest.fixture(scope="package")
+def folder(view: views.SiteView, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pages.write(view, tmp_path_factory.mktemp("site"), ["en", "zh"]).parent
+
+
+@pytest.fixture
+def site(folder: Path, browser: Browser) -> Iterator[Site]:
+    """The site under test; nothing may be reported and no network asked."""
+    opened = Site(folder, browser)
+    yield opened
+    assert opened.problems == []
+
+
+@pytest.fixture
+def visitor(site: Site) -> Iterator[BrowserContext]:
+    with site.visitor() as context:
+        yield context
+
+
+@pytest.fixture
+def page(visitor: BrowserContext) -> Page:
+    return visitor.new_page()
+
+
+@pytest.fixture(scope="package")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures go: ``reports/screenshots`` when ``CONFORMANCE_SCREENSHOTS`` is set."""
+    if not os.environ.get("CONFORMANCE_SCREENSHOTS"):
+        return tmp_path_factory.mktemp("screenshots")
+    kept = ROOT / "reports" / "screenshots"
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept
