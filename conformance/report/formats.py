@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from conformance.report.text import LANGUAGES
 if TYPE_CHECKING:
     from conformance.judge.judge import Judgement
     from conformance.judge.run import Verdicts
+    from conformance.report.upgrade_views import UpgradeView
 
 Writer = Callable[["Judgement", views.SiteView, Path, Sequence[str]], list[Path]]
 
@@ -24,14 +26,17 @@ def render(
     *,
     formats: Sequence[str] = ("html",),
     languages: Sequence[str] = ("en", "zh"),
+    upgrade: UpgradeView | None = None,
 ) -> list[Path]:
     """Write a judged run into the folder `out`; return where each format starts.
+
+    The site has a page for `upgrade`, which says what changed since another run.
 
     Raises CallerError for an unknown format or language.
     """
     _known("format", formats, FORMATS)
     _known("language", languages, LANGUAGES)
-    site = build.site(verdicts.judgement, build.RunInfo.of(verdicts))
+    site = replace(build.site(verdicts.judgement, build.RunInfo.of(verdicts)), upgrade=upgrade)
     out.mkdir(parents=True, exist_ok=True)
     return [
         path
@@ -50,7 +55,8 @@ def _known(what: str, given: Sequence[str], allowed: Iterable[str]) -> None:
 
 
 def _html(_: Judgement, site: views.SiteView, out: Path, languages: Sequence[str]) -> list[Path]:
-    return [pages.write(site, out, languages)]
+    index = pages.write(site, out, languages)
+    return [index] if site.upgrade is None else [index, out / pages.UPGRADE]
 
 
 def _markdown(

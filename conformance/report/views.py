@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from conformance.corpus.model import Text
 from conformance.judge.verdict import Finding, Status
+from conformance.report.upgrade_views import UpgradeView
 from conformance.taxonomy import Kind
 
 SEVERITY = (
@@ -360,12 +361,13 @@ class RunView:
 
 @dataclass(frozen=True)
 class SiteView:
-    """Everything: what the index is rendered from."""
+    """Everything: what the index is rendered from; `upgrade` where two runs were compared."""
 
     run: RunView
     targets: tuple[TargetView, ...]
     pages: tuple[PageView, ...]
     problems: tuple[str, ...] = field(default=())
+    upgrade: UpgradeView | None = None
 
     @property
     def counts(self) -> Counter[Status]:
