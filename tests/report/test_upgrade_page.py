@@ -102,15 +102,15 @@ def changes() -> list[Change]:
 def result(
     found: list[Change] | None = None,
     more: Mapping[Category, Any] | None = None,
-    **manifest: Any,
+    packages: Mapping[str, Any] | None = None,
 ) -> Result:
     """Return what a gate found, between runs of 1.0.0 and 2.0.0."""
     both = {**pairs(), **(more or {})}
     sides = []
     for number, version in enumerate(("1.0.0", "2.0.0")):
         records = [two[number] for two in both.values() if two[number] is not None]
-        packages = {"packages": manifest.get(version)}
-        made = side(records, version=version, manifest=packages, name=f"{version} & more")
+        manifest = {"packages": (packages or {}).get(version)}
+        made = side(records, version=version, manifest=manifest, name=f"{version} & more")
         sides.append(replace(made, run=cast(Any, Outcomes(f"said in {version}: {HOSTILE}"))))
     joined = Joined()
     for old, new in both.values():
@@ -121,7 +121,8 @@ def result(
         else:
             (joined.common if old.hash == new.hash else joined.changed).append((old, new))
     listed = changes() if found is None else found
-    return Result(*sides, listed, joined, Counter(mindspore=1234), [f"a fact {HOSTILE}"])
+    before, after = sides
+    return Result(before, after, listed, joined, Counter(mindspore=1234), [f"a fact {HOSTILE}"])
 
 
 def site(given: Result | None = None) -> SiteView:
@@ -206,6 +207,13 @@ def test_a_message_that_the_finding_quotes_is_not_shown_twice(tmp_path: Path) ->
     more = {Category.BROKEN: (record(**item("literal")), quoted)}
     *_, after = cells(result(more=more), tmp_path, Category.BROKEN)
     assert after.count("said in 2.0.0") == 1
+
+
+def test_evidence_that_a_side_shows_is_not_shown_again() -> None:
+    view = upgrade_view(result())
+    told = {c: view.by_category[c].groups[0].changes[0].evidence for c in Category}
+    assert told[Category.BROKEN] == ""
+    assert told[Category.DRIFTED].startswith("output: 1 of 3 elements")
 
 
 def test_a_fixed_crash_before_and_after(tmp_path: Path) -> None:
@@ -309,11 +317,11 @@ def test_a_baseline_in_text_shows_what_it_keeps_and_says_what_not(tmp_path: Path
 
 def test_versions_of_everything_and_what_is_not_known_of_them(tmp_path: Path) -> None:
     packages = {"1.0.0": {"numpy": "1.26", "gone": "3"}, "2.0.0": {"numpy": "2.4"}}
-    view = upgrade_view(result(**packages))
+    view = upgrade_view(result(packages=packages))
     assert [(m.name, m.before, m.after) for m in view.moved] == [("mindspore", "1.0.0", "2.0.0")]
     rows = [(p.name, p.before, p.after) for p in view.packages]
     assert rows == [("gone", "3", ""), ("numpy", "1.26", "2.4")]
-    view = upgrade_view(result(**{"2.0.0": {"numpy": "2.4"}}))
+    view = upgrade_view(result(packages={"2.0.0": {"numpy": "2.4"}}))
     assert [(p.name, p.before, p.after) for p in view.packages] == [("numpy", None, "2.4")]
     made = result()
     more = replace(made.candidate, targets={**made.candidate.targets, "torch": {"version": "3"}})
