@@ -152,15 +152,31 @@ def report(
             "--format", "-f", help="Formats, separated by commas: html, markdown, csv, json."
         ),
     ] = "html",
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Add a page of what changed since this run file, or folder of a baseline.",
+            metavar="BASELINE",
+        ),
+    ] = None,
     known: Known = None,
 ) -> None:
     """Judge run files and render difference pages and tables.
 
     `html` is the site; `markdown` one page a pair, in the layout of MindSpore's mapping documents,
     for a documentation repository.
+
+    With `--against BASELINE` the site of one run has a page, upgrade.html, of what `gate` finds
+    between the two.  It is a report and no verdict: regressions do not change the exit code, which
+    is 3 when the two cannot be compared.
     """
     commands.report(
-        runs, out=out, languages=lang.split(","), formats_=format.split(","), known=known
+        runs,
+        out=out,
+        languages=lang.split(","),
+        formats_=format.split(","),
+        against=against,
+        known=known,
     )
 
 

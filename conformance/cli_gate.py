@@ -38,6 +38,10 @@ KnownToRun = Annotated[
 Json = Annotated[Path | None, typer.Option(help="Write the whole result as JSON.")]
 Junit = Annotated[Path | None, typer.Option(help="Write JUnit XML.")]
 Markdown = Annotated[Path | None, typer.Option(help="Write a Markdown page.")]
+Html = Annotated[
+    Path | None,
+    typer.Option(help="Write CANDIDATE's site into this folder, with a page of what changed."),
+]
 Annotate = Annotated[
     bool,
     typer.Option(
@@ -60,6 +64,7 @@ def gate(
     json: Json = None,
     junit: Junit = None,
     markdown: Markdown = None,
+    html: Html = None,
     annotate: Annotate = ON_GITHUB,
 ) -> None:
     """Say what CANDIDATE broke, fixed and drifted of what BASELINE showed, API by API.
@@ -72,13 +77,16 @@ def gate(
     targets or selections, another corpus, nothing in common).
     """
     outputs = chosen(json, junit, markdown)
-    _keep([baseline, candidate], outputs)
+    _keep([baseline, candidate], outputs if html is None else {**outputs, "html": html})
+    if html is not None and candidate.is_dir():
+        raise CallerError(f"--html {html}: made from a run file, and {candidate} is a folder")
     gating.gate(
         baseline,
         candidate,
         known=known,
         outputs=outputs,
         annotate=annotate,
+        html=html,
         confirm=confirm,
         config=config,
     )
@@ -148,11 +156,11 @@ def upgrade(
 ) -> None:
     """Build an environment for each of BEFORE and AFTER, run the corpus in both, and gate.
 
-    `conformance upgrade mindspore==2.9.0 mindspore==2.10.0` leaves two run files and the result as
-    gate.md, gate.json and junit.xml in a folder under reports/upgrades.  Environments are kept and
-    found again by what their requirements resolve to.  What changed is run again on both sides, so
-    that what varies by itself is not called a change.  Exit codes are those of `gate`; 3 also
-    when an environment cannot be built.
+    `conformance upgrade mindspore==2.9.0 mindspore==2.10.0` leaves two run files, the result as
+    gate.md, gate.json and junit.xml, and a site with the page upgrade.html in a folder under
+    reports/upgrades.  Environments are kept and found again by what their requirements resolve to.
+    What changed is run again on both sides, so that what varies by itself is not called a change.
+    Exit codes are those of `gate`; 3 also when an environment cannot be built.
     """
     options = IndexOptions(
         index_url, tuple(extra_index_url or ()), tuple(find_links or ()), no_index, pre

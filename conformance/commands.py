@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from conformance import draft, installed
+from conformance import draft, gating, installed
 from conformance.corpus import loader
 from conformance.corpus.apis import refused
 from conformance.corpus.expand import ExpandedCase
@@ -147,9 +147,16 @@ def report(
     out: Path,
     languages: Sequence[str],
     formats_: Sequence[str],
+    against: Path | None,
     known: Path | None,
 ) -> None:
-    """Render one or more run files of one corpus."""
+    """Render one or more run files of one corpus; one run with what changed `against` another.
+
+    Raises CallerError when a comparison is asked for that has no page to stand on.
+    """
+    if against is not None:
+        _one_site(runs, out, formats_, against)
+    upgrade = None if against is None else gating.changed(against, runs[0], known)
     files = [RunFile.open(run) for run in runs]
     try:
         if known is not None:
@@ -160,8 +167,19 @@ def report(
             file.close()
     if not verdicts.finished:
         typer.echo("this run did not finish; what never ran is counted as not comparable", err=True)
-    for written in formats.render(verdicts, out, formats=formats_, languages=languages):
+    for written in formats.render(
+        verdicts, out, formats=formats_, languages=languages, upgrade=upgrade
+    ):
         typer.echo(f"wrote {written}")
+
+
+def _one_site(runs: Sequence[Path], out: Path, formats_: Sequence[str], against: Path) -> None:
+    if len(runs) > 1:
+        raise CallerError(f"--against {against}: compares one run file, not {len(runs)}")
+    if "html" not in formats_:
+        raise CallerError(f"--against {against}: its page is one of the format html")
+    if out.resolve() == against.resolve():
+        raise CallerError(f"--out {out}: this folder is used already; name another one")
 
 
 def targets(names: Sequence[str] | None, config: Path | None) -> None:

@@ -17,8 +17,14 @@ from conformance.gate.gate import gate as compare
 from conformance.gate.side import Side
 from conformance.judge import known as known_differences
 from conformance.judge.known import Known
+from conformance.judge.run import judge_run
 from conformance.known_files import known_text
+from conformance.report.build_upgrade import upgrade_view
+from conformance.report.formats import render
+from conformance.report.pages import UPGRADE
+from conformance.report.upgrade_views import UpgradeView
 from conformance.run import target
+from conformance.run.store import RunFile
 
 
 def gate(
@@ -28,17 +34,19 @@ def gate(
     known: Path | None,
     outputs: Mapping[str, Path],
     annotate: bool,
+    html: Path | None = None,
     confirm: int = 0,
     config: Path | None = None,
 ) -> None:
     """Compare, print, write; exits 1 for regressions.
 
-    With `confirm`, what changed is made that often again by the candidate's targets first.
+    With `confirm`, what changed is made that often again by the candidate's targets first.  `html`
+    is a folder for the site of the candidate, with a page of what changed.
 
     When nothing can be compared, the `outputs` say so too: what a gate left there before must not
     be read in its place.
     """
-    with failing_into(outputs, annotate=annotate):
+    with failing_into(outputs, annotate=annotate, html=html):
         result = compared(baseline, candidate, known)
         if confirm and result.changes and candidate.is_file():
             typer.echo(f"repeating {len(result.changes)} changes", err=True)
@@ -47,6 +55,8 @@ def gate(
             again(candidate, targets, result.changes, times=confirm)
             result = compared(baseline, candidate, known)
         tell(result, outputs, annotate=annotate)
+        if html is not None:
+            site(baseline, candidate, html, known=known)
     raise typer.Exit(result.exit_code)
 
 
@@ -56,10 +66,35 @@ def compared(baseline: Path, candidate: Path, known: Path | None) -> Result:
         return compare(before, after, known=excuses(known, after), today=date.today())
 
 
-@contextmanager
-def failing_into(outputs: Mapping[str, Path], *, annotate: bool) -> Iterator[None]:
-    """Write into `outputs` that nothing was compared, and why, when that is so."""
+def site(baseline: Path, candidate: Path, out: Path, *, known: Path | None) -> None:
+    """Write the site of the run file `candidate` with the page of what changed into `out`."""
+    upgrade = changed(baseline, candidate, known)
+    run = RunFile.open(candidate)
     try:
+        verdicts = judge_run(run, today=date.today())
+    finally:
+        run.close()
+    for written in render(verdicts, out, upgrade=upgrade):
+        typer.echo(f"wrote {written}")
+
+
+def changed(baseline: Path, candidate: Path, known: Path | None) -> UpgradeView:
+    """Open both sides, compare them, and return what a page shows of it."""
+    with sides(baseline, candidate) as (before, after):
+        return upgrade_view(compare(before, after, known=excuses(known, after), today=date.today()))
+
+
+@contextmanager
+def failing_into(
+    outputs: Mapping[str, Path], *, annotate: bool, html: Path | None = None
+) -> Iterator[None]:
+    """Write into `outputs` that nothing was compared, and why, when that is so.
+
+    The page of what changed that an earlier gate left in `html` is removed before anything else.
+    """
+    try:
+        if html is not None:
+            (html / UPGRADE).unlink(missing_ok=True)
         yield
     except KeyboardInterrupt:
         formats.write_failure("interrupted", outputs)

@@ -58,7 +58,8 @@ def upgrade(
         "junit": folder / "junit.xml",
         "markdown": folder / "gate.md",
     }
-    with gating.failing_into(outputs, annotate=annotate):
+    site = folder / "site"
+    with gating.failing_into(outputs, annotate=annotate, html=site):
         made = _sides(specs, chosen, folder, building)
         typer.echo(f"running {len(corpus.documents)} operations on both sides", err=True)
         try:
@@ -77,6 +78,7 @@ def upgrade(
         except KeyboardInterrupt:
             raise HarnessError(f"interrupted; what was run lies in {folder}") from None
         gating.tell(result, outputs, annotate=annotate)
+        gating.site(both[0].path, both[1].path, site, known=file)
     typer.echo(f"run files and report in {folder}")
     raise typer.Exit(result.exit_code)
 

@@ -154,8 +154,8 @@ def _of_peer(peer: Two, old: Record, new: Record, worse: bool) -> Change:
         Category.BROKEN if worse else Category.FIXED,
         after.target,
         api_of(after.target, after.pair, after.operation),
-        f"{before.label}; {mine} {_said(old)}",
-        f"{after.label}; {mine}, unchanged, {_said(new)}",
+        f"{before.label}; {mine} {said(old)}",
+        f"{after.label}; {mine}, unchanged, {said(new)}",
         new.detail,
         new.operation,
         new.case,
@@ -213,8 +213,8 @@ def _change(
         category,
         new.target,
         api_of(new.target, new.pair, new.operation),
-        _said(old),
-        _said(new),
+        said(old),
+        said(new),
         detail,
         new.operation,
         new.case,
@@ -247,7 +247,7 @@ def added(new: Record, context: Context) -> Change:
     return replace(change, before="", after=str(new.status))
 
 
-def _said(record: Record) -> str:
+def said(record: Record) -> str:
     """Return verdict and outcome in a few words."""
     kinds = f" ({', '.join(record.kinds)})" if record.kinds else ""
     label = "" if record.label in (RETURNED, "") else f", {record.label}"

@@ -240,7 +240,7 @@ def _facts(baseline: Side, candidate: Side, joined: Joined) -> Iterator[str]:
     if edited := _edited(baseline, candidate):
         yield f"the case files of {len(edited)} operations differ"
     common = _roles(baseline, candidate)
-    for name in candidate.targets.keys() - {after for _, after in common}:
+    for name in sorted(candidate.targets.keys() - {after for _, after in common}):
         yield f"{name}: only the candidate ran it"
     for before, after in common:
         old, new = baseline.targets[before], candidate.targets[after]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from conformance.report.text import LANGUAGES
 
 if TYPE_CHECKING:
     from conformance.judge.run import Verdicts
+    from conformance.report.upgrade_views import UpgradeView
 
 Writer = Callable[["Verdicts", Callable[[], views.SiteView], Path, Sequence[str]], list[Path]]
 """Writes verdicts, or the site that is made of them when asked for, in some languages."""
@@ -25,14 +27,22 @@ def render(
     *,
     formats: Sequence[str] = ("html",),
     languages: Sequence[str] = ("en", "zh"),
+    upgrade: UpgradeView | None = None,
 ) -> list[Path]:
     """Write a judged run into the folder `out`; return where each format starts.
+
+    The site has a page for `upgrade`, which says what changed since another run.
 
     Raises CallerError for an unknown format or language.
     """
     _known("format", formats, FORMATS)
     _known("language", languages, LANGUAGES)
-    site = cache(partial(build.site, verdicts.judgement, build.RunInfo.of(verdicts)))
+
+    @cache
+    def site() -> views.SiteView:
+        made = build.site(verdicts.judgement, build.RunInfo.of(verdicts))
+        return replace(made, upgrade=upgrade)
+
     out.mkdir(parents=True, exist_ok=True)
     return [
         path
@@ -53,7 +63,8 @@ def _known(what: str, given: Sequence[str], allowed: Iterable[str]) -> None:
 def _html(
     _: Verdicts, site: Callable[[], views.SiteView], out: Path, languages: Sequence[str]
 ) -> list[Path]:
-    return [pages.write(site(), out, languages)]
+    index = pages.write(site(), out, languages)
+    return [index] if site().upgrade is None else [index, out / pages.UPGRADE]
 
 
 def _markdown(

@@ -15,7 +15,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from conformance import parallel
-from conformance.report import build, plot, templating, text, views
+from conformance.report import build, plot, templating, text, upgrade_links, views
 from conformance.report.bilingual import TAG, Languages
 from conformance.report.offers import offers
 from conformance.report.text import LANGUAGES, N_
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "assets"
 FOLDER = "operations"
+UPGRADE = "upgrade.html"
 NAV = {
     "index.html": N_("Differences"),
     "findings.html": N_("Findings"),
     "run.html": N_("Run"),
+    UPGRADE: N_("Upgrade"),
 }
-"""The pages beside those of operations, and what links call them."""
+"""The pages beside those of operations, and what links call them; not every site has UPGRADE."""
 LONGEST = 4000
 """Characters of a message that a page shows."""
 WHOLE = 20_000
@@ -65,8 +67,14 @@ def write(site: views.SiteView, out: Path, languages: Sequence[str]) -> Path:
     (out / FOLDER).mkdir(parents=True, exist_ok=True)
     _assets(environment, out / "assets")
 
+    changes = upgrade_links.changes_by_pair(site)
+
     def page(view: views.PageView) -> None:
-        given = {"page": view, "plots": {pair.id: plot.plot(pair.cases) for pair in view.pairs}}
+        given = {
+            "page": view,
+            "plots": {pair.id: plot.plot(pair.cases) for pair in view.pairs},
+            "changes": {pair.id: changes.get((view.operation, pair.id), []) for pair in view.pairs},
+        }
         _write(environment, "operation.html.j2", out / FOLDER / filename(view), site, given)
 
     names = {filename(view) for view in site.pages}
@@ -77,6 +85,11 @@ def write(site: views.SiteView, out: Path, languages: Sequence[str]) -> Path:
     _write(environment, "index.html.j2", out / "index.html", site, {"offered": offers(site)})
     _write(environment, "findings.html.j2", out / "findings.html", site, {})
     _write(environment, "run.html.j2", out / "run.html", site, {})
+    if site.upgrade is None:
+        (out / UPGRADE).unlink(missing_ok=True)
+    else:
+        given = {"places": upgrade_links.places(site), "categories": tuple(text.CHANGE)}
+        _write(environment, "upgrade.html.j2", out / UPGRADE, site, given)
     return out / "index.html"
 
 
@@ -121,6 +134,8 @@ def _environment(languages: Languages) -> Environment:
         "statuses": views.CODES,
         "worst": views.worst,
         "nav": tuple(NAV.items()),
+        "upgrade_file": UPGRADE,
+        "kind_names": text.KIND,
     }
     environment.filters |= {
         "attribute": lambda *said, **values: Markup(visible(languages.attribute(*said, **values))),
@@ -145,6 +160,8 @@ def _environment(languages: Languages) -> Environment:
         "duration": text.duration,
         "whole": whole,
         "short": views.CODES.__getitem__,
+        "change_name": text.CHANGE.__getitem__,
+        "change_meaning": text.CHANGE_MEANING.__getitem__,
     }
     environment.finalize = lambda value: shortened(value) if type(value) is str else value
     return environment

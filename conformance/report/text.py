@@ -15,6 +15,7 @@ from pathlib import Path
 
 from babel.messages import mofile, pofile
 
+from conformance.gate.change import Category
 from conformance.judge.verdict import Status
 from conformance.report.views import ParameterRowView
 from conformance.taxonomy import Kind
@@ -122,6 +123,34 @@ AREA = {
     "sort": N_("Sorting"),
 }
 """The folders of the corpus; another one is called by its name."""
+
+CHANGE = {
+    Category.BROKEN: N_("broken"),
+    Category.LOST: N_("coverage lost"),
+    Category.SIGNATURE: N_("signature drift"),
+    Category.KNOWN: N_("known"),
+    Category.FIXED: N_("fixed"),
+    Category.DRIFTED: N_("drifted"),
+    Category.NEW: N_("new"),
+    Category.CHANGED: N_("changed case"),
+    Category.REMOVED: N_("removed case"),
+    Category.VARIES: N_("nondeterministic"),
+    Category.SLOWER: N_("slower"),
+}
+"""The gate's categories in its own words, so that they can be translated; as is their meaning."""
+CHANGE_MEANING = {
+    Category.BROKEN: N_("conformed, and now differs, raises, crashes or hangs"),
+    Category.LOST: N_("was judged, and now is not comparable or missing"),
+    Category.SIGNATURE: N_("parameters, defaults, names, deprecations or warnings changed"),
+    Category.KNOWN: N_("broken, and excused by a known difference until a date"),
+    Category.FIXED: N_("differed, and now conforms"),
+    Category.DRIFTED: N_("judged as before, but what comes out is not what came out"),
+    Category.NEW: N_("judged now, and not before"),
+    Category.CHANGED: N_("its case was edited, so nothing is said of it"),
+    Category.REMOVED: N_("its case or pair is no longer in the corpus"),
+    Category.VARIES: N_("does not do the same every time; its values are not compared"),
+    Category.SLOWER: N_("takes longer, beyond the noise of this run; informational"),
+}
 
 
 def translator(language: str) -> gettext.NullTranslations:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from conformance.corpus.model import Text
 from conformance.judge.verdict import Finding, Status
+from conformance.report.upgrade_views import UpgradeView
 from conformance.report.views_findings import FindingsView, KnownView
 from conformance.report.views_run import ExecutionView
 from conformance.taxonomy import Kind
@@ -391,7 +392,11 @@ class RunView:
 
 @dataclass(frozen=True)
 class SiteView:
-    """Everything.  `run` speaks of all run files together, `runs` holds each of them."""
+    """Everything.
+
+    `run` speaks of all run files together, `runs` holds each of them; `upgrade` is there where two
+    runs were compared.
+    """
 
     run: RunView
     targets: tuple[TargetView, ...]
@@ -400,6 +405,7 @@ class SiteView:
     runs: tuple[RunView, ...] = ()
     execution: ExecutionView = field(default_factory=ExecutionView)
     findings: FindingsView = field(default_factory=FindingsView)
+    upgrade: UpgradeView | None = None
 
     @property
     def counts(self) -> Counter[Status]:

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def test_every_format_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"formats": ["pdf"]}, {"languages": ["xx"]}, {"formats": []}, {"languages": []}]
 )
-def test_unknown_format_or_language(wrong: dict[str, list[str]], tmp_path: Path) -> None:
+def test_unknown_format_or_language(wrong: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(CallerError, match="choose from"):
         formats.render(verdicts(), tmp_path / "out", **wrong)
     assert not (tmp_path / "out").exists()

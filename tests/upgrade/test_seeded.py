@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from conformance.gate.change import Category
 from tests.fakes import FAKES
@@ -35,6 +36,7 @@ class Gated:
     code: int
     out: str
     json: dict[str, Any]
+    page: str
 
     @property
     def changes(self) -> list[tuple[Row, dict[str, Any]]]:
@@ -78,7 +80,8 @@ class Toy:
         )
         assert done.returncode in (0, 1), done.stderr[-3000:]
         found = json.loads((self.folder / "out" / "gate.json").read_text("utf-8"))
-        return Gated(done.returncode, done.stdout, found)
+        page = (self.folder / "out" / "site" / "upgrade.html").read_text("utf-8")
+        return Gated(done.returncode, done.stdout, found, page)
 
 
 def row(change: dict[str, Any]) -> Row:
@@ -121,6 +124,13 @@ def test_only_what_varies_is_said_to_vary(gated: Gated) -> None:
     varying = {item["case"].partition("/")[0] for item in gated.json["nondeterministic"]}
     drawn = {seed.name for seed in behaviour.VARYING}
     assert varying == drawn | {"sometimes_broken", "known_at_times"}
+
+
+def test_the_site_has_a_page_that_shows_each(gated: Gated) -> None:
+    categories = re.findall(r'<th scope="row"><a href="#', gated.page)
+    assert len(categories) == sum(map(bool, gated.json["counts"].values()))
+    for _, change in gated.changes:
+        assert escape(change["case"] or change["detail"]) in gated.page
 
 
 def test_regressions_fail_the_gate(gated: Gated) -> None:
