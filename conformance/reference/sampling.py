@@ -124,7 +124,9 @@ def _cubic(x: Array) -> Array:
 def _gather(input: Array, pixels: tuple[Array, ...], sizes: tuple[int, ...]) -> tuple[Array, Array]:
     """Return the pixels' values, (N, C, *P), and which of them exist, (N, *P)."""
     # Beside a Python integer NumPy now and then finds no dtype in common with bfloat16.
-    ends = [(p.dtype.type(0), p.dtype.type(size - 1)) for p, size in zip(pixels, sizes, strict=True)]
+    ends = [
+        (p.dtype.type(0), p.dtype.type(size - 1)) for p, size in zip(pixels, sizes, strict=True)
+    ]
     exists = [(p >= low) & (p <= high) for p, (low, high) in zip(pixels, ends, strict=True)]
     known = np.asarray(np.all(np.stack(exists), axis=0))
     indices = [np.where(known, p, p.dtype.type(0)).astype(np.int64) for p in pixels]
