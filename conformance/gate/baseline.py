@@ -63,6 +63,8 @@ def write(side: Side, folder: Path) -> int:
 
     Raises CallerError when the folder holds something else.
     """
+    if folder.is_file():
+        raise CallerError(f"{folder}: a file; a baseline is written into a folder")
     if folder.exists() and any(folder.iterdir()) and not _is_baseline(folder):
         raise CallerError(f"{folder}: holds files, but no baseline; nothing was written")
     texts = dict(_texts(side))
@@ -204,9 +206,9 @@ def _operation(records: Sequence[Record], tags: Mapping[str, str]) -> Iterator[s
 
 
 def _line(record: Record) -> str:
-    """Return the line; of what varies neither behaviour nor errors, which are never compared."""
-    behaviour = VARIES if record.varies and record.behaviour else record.behaviour
-    errors = (None, None) if record.varies else (record.ratio, record.gradient_ratio)
+    """Return the line; of what repetitions showed to vary neither behaviour nor errors."""
+    behaviour = VARIES if record.variants else record.behaviour
+    errors = (None, None) if record.variants else (record.ratio, record.gradient_ratio)
     words = [record.call[:8] or "-", behaviour or "-", STATUS[record.status]]
     words += ["-" if r is None else f"{r:g}" for r in errors]
     if record.label != "returned":

@@ -84,12 +84,12 @@ def order(found: Any) -> int:
 def kept(one: Any) -> Any:
     """What a baseline keeps of a record: not its evidence in words, nor values that vary."""
     varying = {"behaviour": baseline.VARIES, "ratio": None, "gradient_ratio": None}
-    return record(**{**vars(one), "detail": "", "warnings": ()} | (varying if one.varies else {}))
+    return record(**{**vars(one), "detail": "", "warnings": ()} | (varying if one.variants else {}))
 
 
 def test_what_does_not_repeat_changes_no_line(folder: Path, tmp_path: Path) -> None:
     toss: Any = {"behaviour": "5" * 10, "ratio": 7.0, "gradient_ratio": 8.0}
-    again = [replace(r, **toss) if r.varies else r for r in RECORDS]
+    again = [replace(r, **toss) if r.variants else r for r in RECORDS]
     assert again != RECORDS
     baseline.write(replace(whole(), records=again), tmp_path / "again")
     for path in (folder / "operations").iterdir():
