@@ -69,7 +69,8 @@ def gate(
 ) -> None:
     """Say what CANDIDATE broke, fixed and drifted of what BASELINE showed, API by API.
 
-    Items are joined by what was asked of the framework, so an edited case is never a regression.
+    Items are joined by what was asked of the framework, so an edited case is never a
+    regression; where it differs now and did not before, it fails all the same.
     With `--confirm 5` what changed is first made again on this machine, so that what varies by
     itself is not called a change.
     Exit code 1: something broke, is judged no more, or a signature changed so that callers break.

@@ -48,11 +48,11 @@ def gate(
     """
     with failing_into(outputs, annotate=annotate, html=html):
         result = compared(baseline, candidate, known)
-        if confirm and result.changes and candidate.is_file():
-            typer.echo(f"repeating {len(result.changes)} changes", err=True)
+        if confirm and result.repeatable and candidate.is_file():
+            typer.echo(f"repeating {len(result.repeatable)} changes", err=True)
             configured = target.configured(config)
             targets = [target.parse(name, configured) for name in result.candidate.targets]
-            again(candidate, targets, result.changes, times=confirm)
+            again(candidate, targets, result.repeatable, times=confirm)
             result = compared(baseline, candidate, known)
         tell(result, outputs, annotate=annotate)
         if html is not None:
@@ -139,7 +139,8 @@ def known_suggest(baseline: Path, candidate: Path, *, known: Path | None, out: P
         typer.echo(suggest.text(found) if found else "[]")
     else:
         added = suggest.add(found, out)
-        typer.echo(f"{out}: {added} entries added; fill in reason, owner and link")
+        told = "; fill in reason, owner and link" if added else ": nothing broke that it lacks"
+        typer.echo(f"{out}: {added} entries added{told}")
     rest = dict.fromkeys(f"{c.api}: {c.category.value}" for c in suggest.left_out(result))
     for line in rest:
         typer.echo(f"no entry can excuse {line}; a new baseline accepts it", err=True)

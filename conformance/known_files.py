@@ -8,16 +8,32 @@ from pathlib import Path
 from conformance.corpus import loader
 from conformance.errors import CallerError
 
+PROJECT = (".git", "pyproject.toml")
+"""What the topmost folder of a project holds."""
+
 
 def known_file(paths: Sequence[Path], known: Path | None) -> Path | None:
-    """Return `known`, or the known.yaml of the first folder that has one."""
+    """Return `known`, or the known.yaml in the first folder that has one.
+
+    Those are the folders of `paths` and those above them, up to the project's (with ``.git`` or
+    ``pyproject.toml``) or the current one: what lies beyond is not of these cases.
+    """
     if known is not None:
         if not known.is_file():
             raise CallerError(f"{known}: no such file")
         return known
-    beside = [p / loader.KNOWN_FILE for p in paths if p.is_dir()]
-    beside += [folder / loader.KNOWN_FILE for p in paths for folder in p.resolve().parents]
-    return next((path for path in beside if path.is_file()), None)
+    found = [folder / loader.KNOWN_FILE for path in paths for folder in _folders(path)]
+    return next((path for path in found if path.is_file()), None)
+
+
+def _folders(path: Path) -> list[Path]:
+    own = path if path.is_dir() else path.parent
+    here = Path.cwd()
+    above = [own.resolve(), *own.resolve().parents]
+    for count, folder in enumerate(above):
+        if folder == here or any((folder / mark).exists() for mark in PROJECT):
+            return [own, *above[1 : count + 1]]
+    return [own]
 
 
 def known_text(path: Path | None) -> list[str]:

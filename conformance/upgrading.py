@@ -12,7 +12,8 @@ import typer
 
 from conformance import gating
 from conformance.corpus import loader
-from conformance.errors import HarnessError
+from conformance.errors import CallerError, HarnessError
+from conformance.judge import known as known_differences
 from conformance.known_files import known_file, known_text
 from conformance.report import terminal
 from conformance.run import target
@@ -52,7 +53,12 @@ def upgrade(
     chosen = plan.choose(*specs, targets, target.configured(config))
     corpus = loader.load(paths)
     file = known_file(paths, known)
+    excuses = known_text(file)
+    if excuses:
+        known_differences.parse(*reversed(excuses))
     folder = out or Path("reports/upgrades", "-to-".join(_readable(s.label) for s in specs))
+    if folder.is_file():
+        raise CallerError(f"{folder}: a file; --out names a folder")
     outputs = {
         "json": folder / "gate.json",
         "junit": folder / "junit.xml",
@@ -65,15 +71,15 @@ def upgrade(
         try:
             with terminal.Progress() as progress:
                 both = [side.watched(progress.of(side.label)) for side in made]
-                facts = {"known": known_text(file), "known_complete": False}
+                facts = {"known": excuses, "known_complete": False}
                 sides.run(both, corpus, selection, limits, facts)
             typer.echo("judging", err=True)
             result = gating.compared(both[0].path, both[1].path, file)
-            if confirm and result.changes:
-                typer.echo(f"repeating {len(result.changes)} changes", err=True)
+            if confirm and result.repeatable:
+                typer.echo(f"repeating {len(result.repeatable)} changes", err=True)
                 with terminal.Progress() as progress:
                     both = [side.watched(progress.of(side.label)) for side in made]
-                    sides.confirm(both, corpus, result.changes, times=confirm, limits=limits)
+                    sides.confirm(both, corpus, result.repeatable, times=confirm, limits=limits)
                 result = gating.compared(both[0].path, both[1].path, file)
         except KeyboardInterrupt:
             raise HarnessError(f"interrupted; what was run lies in {folder}") from None

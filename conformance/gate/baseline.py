@@ -12,10 +12,11 @@ time.  One line of an operation's file stands for what one call did::
      t 1,2 c91ac03f 5f3e9a0c1b conforms 0.43 0.44
      m 1 0d2f77ab 9c01d4e2aa differs 5410 - +special-values/value !value
 
-that is: target, numbers of pairs, call, behaviour, status, error in roundoffs of value and gradient
-(``-`` for none); then, where there is any, after ``=`` what happened instead of returning, after
-``+`` the kinds found, after ``!`` those of them that are not declared, after ``?`` those that come
-and go by the case file, and after each ``~`` the kinds that a repetition showed instead.
+that is: target, numbers of pairs, call, behaviour (``*`` where it does not repeat), status, error
+in roundoffs of value and gradient (``-`` for none); then, where there is any, after ``=`` what
+happened instead of returning, after ``+`` the kinds found, after ``!`` those of them that are not
+declared, after ``?`` those that come and go by the case file, and after each ``~`` the kinds that a
+repetition showed instead.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from conformance.gate.record import Record
 from conformance.gate.side import Side
 from conformance.gate.signature_text import lines_of
 from conformance.judge.verdict import Status
+from conformance.run.target import framework_of
+from conformance.taxonomy import LIBRARIES
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -49,6 +52,8 @@ STATUS = {
     Status.DIFFERS: "differs",
     Status.NOT_COMPARABLE: "uncompared",
 }
+VARIES = "*"
+"""Stands for a behaviour that another run would not show, so that it changes no line."""
 _BY_WORD = {word: status for status, word in STATUS.items()}
 _SAFE = re.compile(r"[^\w.@+-]")
 
@@ -58,6 +63,8 @@ def write(side: Side, folder: Path) -> int:
 
     Raises CallerError when the folder holds something else.
     """
+    if folder.is_file():
+        raise CallerError(f"{folder}: a file; a baseline is written into a folder")
     if folder.exists() and any(folder.iterdir()) and not _is_baseline(folder):
         raise CallerError(f"{folder}: holds files, but no baseline; nothing was written")
     texts = dict(_texts(side))
@@ -133,12 +140,14 @@ def _texts(side: Side) -> Iterator[tuple[str, str]]:
     by_operation: dict[str, list[Record]] = {}
     for record in side.records:
         by_operation.setdefault(record.operation, []).append(record)
-    tags = _tags(side.targets)
+    targets = _in_order(side.targets)
+    tags = _tags(targets)
     for operation, records in by_operation.items():
         yield f"operations/{operation}.txt", "\n".join(_operation(records, tags)) + "\n"
     shared: dict[str, str] = {}
     described = {}
-    for target, messages in side.signatures.items():
+    for target in _in_order(side.signatures):
+        messages = side.signatures[target]
         text = signature_text.write(messages)
         name = shared.setdefault(text, f"{_SAFE.sub('-', target)}.txt")
         described[target] = (name, len(messages))
@@ -148,14 +157,19 @@ def _texts(side: Side) -> Iterator[tuple[str, str]]:
         "format": FORMAT,
         **{key: side.manifest.get(key) for key in KEPT},
         "targets": {
-            name: {key: info[key] for key in HOST if key in info}
-            for name, info in side.targets.items()
+            name: {key: side.targets[name][key] for key in HOST if key in side.targets[name]}
+            for name in targets
         },
         "items": {operation: len(records) for operation, records in by_operation.items()},
         "signatures": described,
-        "warnings": {target: sorted(texts) for target, texts in side.warnings.items()},
+        "warnings": {name: sorted(side.warnings[name]) for name in _in_order(side.warnings)},
     }
     yield MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+
+
+def _in_order(targets: Iterable[str]) -> list[str]:
+    """Return `targets` in an order that is not that of a command line: by framework and name."""
+    return sorted(targets, key=lambda name: (LIBRARIES.index(framework_of(name)), name))
 
 
 def _tags(targets: Iterable[str]) -> dict[str, str]:
@@ -169,13 +183,18 @@ def _tags(targets: Iterable[str]) -> dict[str, str]:
 
 
 def _operation(records: Sequence[Record], tags: Mapping[str, str]) -> Iterator[str]:
-    for target in dict.fromkeys(record.target for record in records):
+    targets = _in_order({record.target for record in records})
+    for target in targets:
         yield f"target {tags[target]} {target}"
     pairs = {pair: i for i, pair in enumerate(dict.fromkeys(r.pair for r in records), 1)}
     for pair, number in pairs.items():
         yield f"pair {number} {pair}"
+    # The order of the plan, but for targets: theirs is that of a command line.
+    places = {case: i for i, case in enumerate(dict.fromkeys(r.case for r in records))}
     cases: dict[tuple[str, str], dict[str, list[int]]] = {}
-    for record in records:
+    for record in sorted(
+        records, key=lambda r: (places[r.case], pairs[r.pair], targets.index(r.target))
+    ):
         line = _line(record)
         lines = cases.setdefault((record.case, record.hash), {})
         lines.setdefault(f"{tags[record.target]} {line}", []).append(pairs[record.pair])
@@ -187,8 +206,11 @@ def _operation(records: Sequence[Record], tags: Mapping[str, str]) -> Iterator[s
 
 
 def _line(record: Record) -> str:
-    words = [record.call[:8] or "-", record.behaviour or "-", STATUS[record.status]]
-    words += ["-" if r is None else f"{r:g}" for r in (record.ratio, record.gradient_ratio)]
+    """Return the line; of what repetitions showed to vary neither behaviour nor errors."""
+    behaviour = VARIES if record.variants else record.behaviour
+    errors = (None, None) if record.variants else (record.ratio, record.gradient_ratio)
+    words = [record.call[:8] or "-", behaviour or "-", STATUS[record.status]]
+    words += ["-" if r is None else f"{r:g}" for r in errors]
     if record.label != "returned":
         words.append("=" + record.label.replace(" ", "_"))
     if record.kinds:

@@ -26,14 +26,14 @@ class Category(StrEnum):
 
 
 MEANING = {
-    Category.BROKEN: "conformed, and now differs, raises, crashes or hangs",
+    Category.BROKEN: "now differs, raises, crashes or hangs as it should not, and did not before",
     Category.LOST: "was judged, and now is not comparable or missing",
     Category.SIGNATURE: "parameters, defaults, names, deprecations or warnings changed",
     Category.KNOWN: "broken, and excused by a known difference until a date",
     Category.FIXED: "differed, and now conforms",
     Category.DRIFTED: "judged as before, but what comes out is not what came out",
     Category.NEW: "judged now, and not before",
-    Category.CHANGED: "its case was edited, so nothing is said of it",
+    Category.CHANGED: "its case was edited, so it is no regression; FAIL where it differs now",
     Category.REMOVED: "its case or pair is no longer in the corpus",
     Category.VARIES: "does not do the same every time; its values are not compared",
     Category.SLOWER: "takes longer, beyond the noise of this run; informational",
@@ -46,6 +46,7 @@ class Change:
 
     `api` is whose behaviour it is.  `case` and `pair` are empty for what concerns an API as a whole
     (signatures, durations).  `before` and `after` are a few words each, `detail` is the evidence.
+    An edited case is no `regression`; `unexpected` says that it differs now and did not before.
     """
 
     category: Category
@@ -59,6 +60,12 @@ class Change:
     pair: str = ""
     kinds: tuple[str, ...] = ()
     regression: bool = False
+    unexpected: bool = False
+
+    @property
+    def fails(self) -> bool:
+        """Whether CI must not pass over it."""
+        return self.regression or self.unexpected
 
     @property
     def stem(self) -> str:
@@ -85,9 +92,14 @@ class Group:
         return tuple(dict.fromkeys(change.case for change in self.changes if change.case))
 
     @property
-    def regression(self) -> bool:
-        """Whether any of it is a regression."""
-        return any(change.regression for change in self.changes)
+    def fails(self) -> bool:
+        """Whether CI must not pass over any of it."""
+        return any(change.fails for change in self.changes)
+
+    @property
+    def first(self) -> Change:
+        """The change to show of it: the first that fails, if one does."""
+        return next((change for change in self.changes if change.fails), self.changes[0])
 
 
 def grouped(changes: Iterable[Change]) -> list[Group]:

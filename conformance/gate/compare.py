@@ -140,7 +140,7 @@ def _same_behaviour(old: Record, new: Record, context: Context) -> Change | None
     if peer is not None and peer[0].behaviour != peer[1].behaviour:
         return _of_peer(peer, old, new, worse)
     if context.edited(new.operation):
-        return _change(Category.CHANGED, old, new, context)
+        return changed(old, new, context)
     if old.judged and not new.judged:
         return _change(Category.LOST, old, new, context)
     return _change(Category.BROKEN if worse else Category.FIXED, old, new, context)
@@ -245,6 +245,19 @@ def added(new: Record, context: Context) -> Change:
     """Report an item that the baseline lacks; it may differ as known."""
     change = _change(Category.NEW, new, new, context)
     return replace(change, before="", after=str(new.status))
+
+
+def changed(old: Record, new: Record, context: Context) -> Change:
+    """Report an item whose case was edited: nobody can call it a regression, but it may fail.
+
+    It does where it differs in a way that nothing declares or excuses, and did not before.
+    """
+    change = _change(Category.CHANGED, old, new, context)
+    fails = new.status is Status.DIFFERS and old.status is not Status.DIFFERS
+    excused = fails and bool(_excuses(new, context))
+    what = "edited: another input, parameter or expectation"
+    detail = "; ".join(filter(None, [what, new.detail if fails else ""]))
+    return replace(change, detail=detail, unexpected=fails and not excused)
 
 
 def said(record: Record) -> str:

@@ -14,7 +14,7 @@ import junitparser
 from conformance.gate.change import MEANING, Category, Change, Group, api_of
 from conformance.gate.gate import Result
 from conformance.gate.places import Places
-from conformance.gate.words import QUIET, line, summary, title
+from conformance.gate.words import QUIET, line, shown, summary, title
 
 SHOWN = 60
 """Groups of one category in the Markdown summary, which GitHub cuts at a mebibyte."""
@@ -51,7 +51,8 @@ def as_markdown(result: Result) -> str:
     """Return a page for a step summary or a pull request."""
     lines = [f"# Gate: {_text(title(result))}", "", f"**{summary(result)}**", ""]
     lines += [f"- {_text(fact)}" for fact in result.facts]
-    lines += ["", "| category | APIs | changes | means |", "|---|---:|---:|---|"]
+    if result.changes:
+        lines += ["", "| category | APIs | changes | means |", "|---|---:|---:|---|"]
     by_category: dict[Category, list[Group]] = {}
     for group in result.groups:
         by_category.setdefault(group.category, []).append(group)
@@ -65,20 +66,14 @@ def as_markdown(result: Result) -> str:
 
 def _table(category: Category, groups: list[Group]) -> Iterator[str]:
     if category in QUIET:
-        groups = sorted(groups, key=lambda g: not g.regression)
+        groups = sorted(groups, key=lambda g: not g.fails)
     yield "| API | on | cases | before | after | evidence |"
     yield "|---|---|---|---|---|---|"
     for group in groups[:SHOWN]:
-        first = next((c for c in group.changes if c.regression), group.changes[0])
         api = f"`{group.api}`" if CODE.fullmatch(group.api) else _text(group.api)
-        cells = [
-            "<br>".join(group.targets),
-            _cases(group),
-            first.before,
-            first.after,
-            first.detail,
-        ]
-        yield "| " + " | ".join([api, *map(_text, cells)]) + " |"
+        for change in shown(group):
+            told = ["<br>".join(group.targets), _cases(group), change.before, change.after]
+            yield "| " + " | ".join([api, *map(_text, [*told, change.detail])]) + " |"
     if len(groups) > SHOWN:
         yield f"\n… and {len(groups) - SHOWN} more APIs; the JSON has all."
 
@@ -126,7 +121,7 @@ def as_junit(result: Result) -> str:
 
 def _test(operation: str, api: str, changes: list[Change]) -> junitparser.TestCase:
     case = junitparser.TestCase(api, operation or "signatures")
-    broken = [change for change in changes if change.regression]
+    broken = [change for change in changes if change.fails]
     known = [change for change in changes if change.category is Category.KNOWN]
     if broken:
         failure = junitparser.Failure(_xml(line(broken[0])), broken[0].category.value)
@@ -150,7 +145,7 @@ def github_annotations(result: Result) -> Iterator[str]:
     """Yield a GitHub workflow command for each case with regressions, on its file and line."""
     places = Places(result.candidate.documents)
     found: dict[tuple[str, int] | None, list[Change]] = {}
-    for change in result.regressions:
+    for change in (change for change in result.changes if change.fails):
         found.setdefault(places.of(change), []).append(change)
     for place, changes in found.items():
         apis = ", ".join(dict.fromkeys(change.api for change in changes))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 from conformance.errors import HarnessError
 from conformance.gate import drift, signatures
 from conformance.gate.change import Category, Change, Group, api_of, grouped, role
-from conformance.gate.compare import Context, added, compare
+from conformance.gate.compare import Context, added, changed, compare
 from conformance.gate.join import Joined, join
 from conformance.gate.record import Record
-from conformance.gate.side import SELECTION, Side
+from conformance.gate.side import Side
 from conformance.gate.slower import slower
 from conformance.judge.known import Known
 from conformance.run.target import framework_of, place
@@ -44,6 +46,19 @@ class Result:
         return [change for change in self.changes if change.regression]
 
     @property
+    def unexpected(self) -> list[Change]:
+        """The edited cases that differ now, and did not before they were edited."""
+        return [change for change in self.changes if change.unexpected]
+
+    @property
+    def repeatable(self) -> list[Change]:
+        """The changes that another try might take back: not what is new or edited and as it should
+        be, and not what is gone.
+        """
+        apart = (Category.NEW, Category.CHANGED, Category.REMOVED)
+        return [change for change in self.changes if change.fails or change.category not in apart]
+
+    @property
     def groups(self) -> list[Group]:
         """The changes by category and API."""
         return grouped(self.changes)
@@ -55,8 +70,8 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """1 for regressions, else 0; what cannot be compared never gets as far as a result."""
-        return 1 if self.regressions else 0
+        """1 when anything fails, else 0; what cannot be compared never gets as far as a result."""
+        return 1 if any(change.fails for change in self.changes) else 0
 
     def versions(self, target: str) -> tuple[str, str]:
         """Return the versions of the framework of the candidate's `target`, before and after."""
@@ -100,18 +115,29 @@ def gate(baseline: Side, candidate: Side, *, known: Sequence[Known] = (), today:
     )
 
 
+def selected(manifest: Mapping[str, Any]) -> str:
+    """Return the options by which a run's manifest says it was selected, in words."""
+    options = [f"-k {shlex.quote(str(manifest['select']))}"] if manifest.get("select") else []
+    options += ["--quick"] if manifest.get("quick") else []
+    if not options and not manifest.get("covering"):
+        options = ["--all"]
+    return f"with {' '.join(options)}" if options else "without --all"
+
+
 def _refuse(baseline: Side, candidate: Side) -> None:
     """Raise HarnessError where the two are no evidence for or against each other."""
-    for key in SELECTION:
-        one, other = (bool(s.manifest.get(key)) and s.manifest[key] for s in (baseline, candidate))
-        if one != other:
-            raise HarnessError(
-                f"the runs took different selections: {key} is {one or 'not set'} in "
-                f"{baseline.name} and {other or 'not set'} in {candidate.name}"
-            )
+    one, other = (selected(side.manifest) for side in (baseline, candidate))
+    if one != other:
+        raise HarnessError(
+            f"{baseline.name} was run {one} and {candidate.name} {other}: "
+            f"run the candidate {one} too"
+        )
     roles = {role(name) for name in candidate.targets}
     if missing := [name for name in baseline.targets if role(name) not in roles]:
-        raise HarnessError(f"{candidate.name} did not run target {missing[0]}, the baseline did")
+        raise HarnessError(
+            f"{candidate.name} did not run {', '.join(missing)}, the baseline did: add "
+            f"{' '.join(f'-t {name}' for name in missing)} to its run"
+        )
     there = {record.operation for record in candidate.records}
     if gone := sorted({record.operation for record in baseline.records} - there):
         raise HarnessError(
@@ -178,10 +204,7 @@ def _unmatched(joined: Joined, context: Context, baseline: Side, candidate: Side
     """
     edited = _edited(baseline, candidate)
     covering = bool(candidate.manifest.get("covering"))
-    found = [
-        _change(Category.CHANGED, new, "edited: another input, parameter or expectation")
-        for _, new in joined.changed
-    ]
+    found = [changed(old, new, context) for old, new in joined.changed]
     for old in joined.gone:
         if old.operation in edited:
             found.append(_change(Category.REMOVED, old, "removed from the corpus"))
@@ -252,6 +275,15 @@ def _facts(baseline: Side, candidate: Side, joined: Joined) -> Iterator[str]:
         versions = [found.get(name, "absent") for found in packages]
         if versions[0] != versions[1] and all(packages):
             yield f"package {name} {versions[0]} → {versions[1]}"
-    varying = {(new.target, new.call) for old, new in joined.common if old.varies or new.varies}
-    if varying:
-        yield f"{len(varying)} calls do not do the same every time; their values are not compared"
+    repeated = {(n.target, n.call) for o, n in joined.common if o.variants or n.variants}
+    declared = {(n.target, n.call) for o, n in joined.common if o.varies or n.varies} - repeated
+    if repeated:
+        yield (
+            f"{len(repeated)} calls did another thing when they were repeated; "
+            "their values are not compared"
+        )
+    if declared:
+        yield (
+            f"{len(declared)} calls do not do the same every time, as their case files say; "
+            "their values are not compared"
+        )

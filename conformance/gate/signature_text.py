@@ -38,7 +38,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise HarnessError(f"{path}: the baseline is damaged ({error})") from None
+        raise HarnessError(f"{path}: the baseline is damaged ({error}); write it anew") from None
     yield from enumerate(text.splitlines(), 1)
 
 

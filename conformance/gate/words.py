@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from conformance.gate.change import Category, Change
+from conformance.gate.change import Category, Change, Group
 from conformance.gate.gate import Result
 from conformance.run.target import framework_of
 
@@ -21,6 +21,8 @@ def summary(result: Result) -> str:
     others = result.counts - failing
     verdict = f"{count} regression{'' if count == 1 else 's'}" if count else "no regression"
     parts = [verdict + (f" ({_counted(failing)})" if count else "")]
+    if edited := len(result.unexpected):
+        parts.append(f"{edited} edited case{'' if edited == 1 else 's'} that differ now")
     parts += [_counted(others)] if others else []
     return "; ".join([*parts, f"{sum(result.compared.values())} items compared"])
 
@@ -35,6 +37,8 @@ def title(result: Result) -> str:
     same: dict[str, tuple[str, str]] = {}
     for target in result.candidate.targets:
         before, after = result.versions(target)
+        if not before:
+            continue
         (same if before == after else moved)[framework_of(target)] = (before, after)
     if moved:
         return ", ".join(f"{name} {a} → {b}" for name, (a, b) in moved.items())
@@ -51,17 +55,22 @@ def line(change: Change) -> str:
     return " ".join(": ".join(filter(None, told)).split())
 
 
+def shown(group: Group) -> tuple[Change, ...]:
+    """Return the changes to show of a group: of a signature all, for none stands for another."""
+    return group.changes if group.category is Category.SIGNATURE else (group.first,)
+
+
 def lines(result: Result) -> Iterator[str]:
     """Yield the result for a terminal: every regression, then what else changed, by API."""
     yield title(result)
     yield from (f"  {fact}" for fact in result.facts)
     for group in result.groups:
-        if group.category in QUIET and not group.regression:
+        if group.category in QUIET and not group.fails:
             continue
-        first = next((c for c in group.changes if c.regression), group.changes[0])
         on = ", ".join(group.targets)
         count = f", {len(group.cases)} cases" if len(group.cases) > 1 else ""
-        mark = "FAIL  " if group.regression else "      "
+        mark = "FAIL  " if group.fails else "      "
         yield f"{mark}{group.category.value}: {group.api} ({on}{count})"
-        yield f"       {line(first)[:WIDTH]}"
+        for change in shown(group):
+            yield f"       {line(change)[:WIDTH]}"
     yield summary(result)

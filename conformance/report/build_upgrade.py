@@ -49,7 +49,7 @@ def upgrade_view(result: Result) -> UpgradeView:
                     anchors.new(f"{category.value}-{group.api}"),
                     tuple(_change(change, records, result) for change in _worst_first(group)),
                 )
-                for group in sorted(groups, key=lambda group: not group.regression)
+                for group in sorted(groups, key=lambda group: not group.fails)
             ),
         )
         for category, groups in by_category.items()
@@ -67,7 +67,7 @@ def upgrade_view(result: Result) -> UpgradeView:
 
 
 def _worst_first(group: Group) -> list[Change]:
-    return sorted(group.changes, key=lambda change: not change.regression)
+    return sorted(group.changes, key=lambda change: not change.fails)
 
 
 def _records(joined: Joined) -> dict[Key, Both]:
@@ -104,6 +104,7 @@ def _change(change: Change, records: Mapping[Key, Both], result: Result) -> Chan
         case=change.case,
         evidence="" if change.detail in told else change.detail,
         regression=change.regression,
+        unexpected=change.unexpected,
     )
 
 

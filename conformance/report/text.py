@@ -139,14 +139,16 @@ CHANGE = {
 }
 """The gate's categories in its own words, so that they can be translated; as is their meaning."""
 CHANGE_MEANING = {
-    Category.BROKEN: N_("conformed, and now differs, raises, crashes or hangs"),
+    Category.BROKEN: N_(
+        "now differs, raises, crashes or hangs as it should not, and did not before"
+    ),
     Category.LOST: N_("was judged, and now is not comparable or missing"),
     Category.SIGNATURE: N_("parameters, defaults, names, deprecations or warnings changed"),
     Category.KNOWN: N_("broken, and excused by a known difference until a date"),
     Category.FIXED: N_("differed, and now conforms"),
     Category.DRIFTED: N_("judged as before, but what comes out is not what came out"),
     Category.NEW: N_("judged now, and not before"),
-    Category.CHANGED: N_("its case was edited, so nothing is said of it"),
+    Category.CHANGED: N_("its case was edited, so it is no regression; FAIL where it differs now"),
     Category.REMOVED: N_("its case or pair is no longer in the corpus"),
     Category.VARIES: N_("does not do the same every time; its values are not compared"),
     Category.SLOWER: N_("takes longer, beyond the noise of this run; informational"),

@@ -41,7 +41,8 @@ class SeenView:
 class ChangeView:
     """One change; `case` and `pair` are empty for what concerns an API as a whole.
 
-    `evidence` is what the gate says besides what either side shows.
+    `evidence` is what the gate says besides what either side shows; an edited case that differs now
+    is no `regression`, but `unexpected`.
     """
 
     target: str
@@ -52,6 +53,7 @@ class ChangeView:
     case: str = ""
     evidence: str = ""
     regression: bool = False
+    unexpected: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class GroupView:
 
     @property
     def regressions(self) -> int:
-        """How many of the changes make the gate fail."""
+        """How many of the changes are regressions."""
         return sum(change.regression for change in self.changes)
 
 

@@ -62,6 +62,8 @@ class RunFile:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a run file.  Raises CallerError when it is none, HarnessError for another format."""
+        if path.is_dir():
+            raise CallerError(f"{path}: a folder, where a run file is wanted")
         if not path.is_file():
             raise CallerError(f"{path}: no such run file; `conformance run` makes one")
         run = cls(path, sqlite3.connect(path))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from conformance.errors import CallerError, HarnessError
 from conformance.gate import baseline
 from conformance.gate.gate import gate
+from conformance.gate.record import Record
 from conformance.gate.side import Side
 from conformance.gate.signatures import compare
 from conformance.judge.verdict import Status
@@ -80,8 +82,21 @@ def order(found: Any) -> int:
 
 
 def kept(one: Any) -> Any:
-    """What a baseline keeps of a record: not its evidence in words."""
-    return record(**{**vars(one), "detail": "", "warnings": ()})
+    """What a baseline keeps of a record: not its evidence in words, nor values that vary."""
+    varying = {"behaviour": baseline.VARIES, "ratio": None, "gradient_ratio": None}
+    return record(**{**vars(one), "detail": "", "warnings": ()} | (varying if one.variants else {}))
+
+
+def test_what_does_not_repeat_changes_no_line(folder: Path, tmp_path: Path) -> None:
+    toss: Any = {"behaviour": "5" * 10, "ratio": 7.0, "gradient_ratio": 8.0}
+    again = [replace(r, **toss) if r.variants else r for r in RECORDS]
+    assert again != RECORDS
+    baseline.write(replace(whole(), records=again), tmp_path / "again")
+    for path in (folder / "operations").iterdir():
+        assert (tmp_path / "again" / "operations" / path.name).read_text() == path.read_text()
+    stays = [replace(r, **toss) for r in RECORDS]
+    baseline.write(replace(whole(), records=stays), tmp_path / "stays")
+    assert baseline.read(tmp_path / "stays").records != baseline.read(folder).records
 
 
 def test_signatures_survive(folder: Path) -> None:
@@ -107,6 +122,29 @@ def test_the_same_results_give_the_same_bytes(folder: Path, tmp_path: Path) -> N
     after = {p.relative_to(again): p.read_bytes() for p in again.rglob("*") if p.is_file()}
     assert after == before
     assert told == sum(map(len, before.values()))
+
+
+def test_the_order_of_targets_on_a_command_line_is_not_kept(folder: Path, tmp_path: Path) -> None:
+    given = whole()
+    turned = replace(
+        given,
+        records=sorted(given.records, key=lambda r: (r.case, r.pair, r.target), reverse=True),
+        targets=dict(reversed(list(given.targets.items()))),
+        signatures=dict(reversed(list(given.signatures.items()))),
+        warnings=dict(reversed(list(given.warnings.items()))),
+    )
+    by_plan = replace(turned, records=sorted(turned.records, key=_planned(given.records)))
+    assert [r.target for r in by_plan.records] != [r.target for r in given.records]
+    baseline.write(by_plan, tmp_path / "turned")
+    for path in (p for p in folder.rglob("*") if p.is_file()):
+        assert (tmp_path / "turned" / path.relative_to(folder)).read_text() == path.read_text()
+
+
+def _planned(records: list[Record]) -> Callable[[Record], Any]:
+    """Sort as a plan is: by case, then by pair."""
+    cases = list(dict.fromkeys(r.case for r in records))
+    pairs = list(dict.fromkeys(r.pair for r in records))
+    return lambda r: (cases.index(r.case), pairs.index(r.pair))
 
 
 def test_one_change_is_one_line(folder: Path, tmp_path: Path) -> None:
@@ -198,7 +236,13 @@ def test_tags_are_distinct(tmp_path: Path) -> None:
     targets = ["torch", "torch:cuda", "torch:cpu", "mindspore@2.9.0", "mindspore@2.10.0"]
     records = [record(target=target) for target in targets]
     baseline.write(side(records), tmp_path)
-    assert [r.target for r in baseline.read(tmp_path).records] == targets
+    assert [r.target for r in baseline.read(tmp_path).records] == [
+        *targets[:1],
+        "torch:cpu",
+        "torch:cuda",
+        "mindspore@2.10.0",
+        "mindspore@2.9.0",
+    ]
 
 
 def test_it_stays_small(tmp_path: Path) -> None:

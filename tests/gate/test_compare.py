@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from conformance.gate.change import Category
-from conformance.gate.compare import Context, compare
+from conformance.gate.compare import Context, changed, compare, said
 from conformance.gate.join import Two
 from conformance.gate.record import Record
 from conformance.judge.known import Known, parse
@@ -124,7 +124,19 @@ def test_the_same_behaviour_judged_otherwise_is_the_corpuss_doing() -> None:
         (CONFORMS, differs(behaviour="a" * 10)),
     )
     for old, new in pairs:
-        assert category(old, new, edited=lambda _: True) is Category.CHANGED
+        change = compare(old, new, context(edited=lambda _: True))
+        assert change is not None
+        assert (change.category, change.regression) == (Category.CHANGED, False)
+        assert change.unexpected == change.fails == (new.status is Status.DIFFERS)
+        assert (change.before, change.after) == (said(old), said(new))
+
+
+def test_an_edited_case_that_a_known_difference_excuses_does_not_fail() -> None:
+    old, new = CONFORMS, differs()
+    change = changed(
+        old, new, context(known=known(">=2.10"), version=lambda _: "2.10.0", today=date(2026, 7, 1))
+    )
+    assert (change.category, change.fails) == (Category.CHANGED, False)
 
 
 def test_nobody_edited_it_so_it_counts() -> None:
