@@ -173,7 +173,7 @@ def seconds(case: ExpandedCase, pair: Any, target: str) -> float:
     """Return how long a call takes: each its own time, in whole milliseconds."""
     number = [one.id for one in case.pairs()].index(pair.id)
     point = int(case.options["lambd"]) if case.case.id == "grid" else 8
-    return (1 + TARGETS.index(target) + 4 * (number + 2 * point)) / 1000
+    return (1 + (*TARGETS, BESIDE).index(target) + 4 * (number + 2 * point)) / 1000
 
 
 def judged(case: ExpandedCase, pair: Any, target: str, name: str) -> Judged:

@@ -123,12 +123,33 @@ def test_filters_hold_together_and_a_permalink_restores_them(
         expect(again.locator(f"[name={name}]")).to_have_value(value)
 
 
+def line_up(page: Page) -> None:
+    """The heads stand above the columns of every table."""
+    heads = [h.bounding_box() for h in page.locator(".heads span:not(.l)").all() if h.is_visible()]
+    row = page.locator(".operation:not([hidden]) tbody tr:not([hidden])").last
+    row.evaluate("(row) => row.scrollIntoView()")
+    cells = [cell.bounding_box() for cell in row.locator("> *").all() if cell.is_visible()]
+    assert len(heads) == len(cells) > 2
+    for head, cell in zip(heads, cells, strict=True):
+        assert head is not None
+        assert cell is not None
+        assert abs(head["x"] - cell["x"]) < 2
+
+
+def test_heads_stand_above_their_columns(site: Site, page: Page) -> None:
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(site.url())
+        line_up(page)
+
+
 def test_columns_of_other_targets_leave(site: Site, page: Page, view: views.SiteView) -> None:
     page.goto(site.url())
     choose(page, framework="mindspore", mode="pynative")
     heads = page.locator(".heads span:not(.l)")
     shown = [head.inner_text() for head in heads.all() if head.is_visible()]
     assert shown == ["Pair", "mindspore", "mindspore:ascend"]
+    line_up(page)
     square = page.locator(".map a").first
     assert sum(part.is_visible() for part in square.locator("i").all()) == 2
 

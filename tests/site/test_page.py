@@ -163,6 +163,8 @@ def test_every_link_resolves(site: Site, page: Page) -> None:
         links |= {(path, urljoin(site.url(path), href)) for href in hrefs}
     assert len(links) > 40
     for path, link in links:
+        if link.startswith("https://"):
+            continue  # Sources and issues of others; nothing here asks whether they are there.
         file, fragment = urldefrag(link)
         assert file.startswith(site.folder.as_uri()), f"{path} leads to {link}"
         assert Path(unquote(file.removeprefix("file://"))).is_file(), f"{path} leads to {link}"
