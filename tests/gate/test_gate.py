@@ -102,7 +102,7 @@ def test_an_item_that_is_missing_though_its_case_and_pair_are_there_is_lost() ->
             side([CONFORMS]),
             "different corpora: .* lacks 1 .*: other",
         ),
-        (side([CONFORMS]), side([record(target="torch")]), "did not run mindspore, .* -t mindspore"),
+        (side([CONFORMS]), side([record(target="torch")]), "did not run mindspore, .* -t minds"),
         (
             side([CONFORMS]),
             side([CONFORMS], manifest={"select": "softmax"}),
