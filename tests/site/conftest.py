@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from conformance.report import build, pages, views
-from tests.report import handmade
+from conformance.report.build_upgrade import upgrade_view
+from tests.report import handmade, test_upgrade_page
 from tests.site.browser import ROOT, Site, chromium
 
 HERE = Path(__file__).parent
@@ -32,7 +34,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def view() -> views.SiteView:
     """What the pages under test show."""
-    return build.site(*handmade.several())
+    made = build.site(*handmade.several())
+    return replace(made, upgrade=upgrade_view(test_upgrade_page.result()))
 
 
 @pytest.fixture(scope="package")
