@@ -15,7 +15,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from conformance import parallel
-from conformance.report import build, plot, templating, text, upgrade_links, views
+from conformance.corpus.model import Text
+from conformance.report import build, official, plot, templating, text, upgrade_links, views
 from conformance.report.bilingual import TAG, Languages
 from conformance.report.offers import offers
 from conformance.report.text import LANGUAGES, N_
@@ -147,6 +148,7 @@ def _environment(languages: Languages) -> Environment:
         "difference": lambda row: languages.each(
             lambda code: shortened(text.row_difference(row, languages.translators[code].gettext))
         ),
+        "official": lambda signature: languages.attribute(_official(signature), "href"),
         "prose": prose,
         "highlight": highlight,
         "visible": visible,
@@ -165,6 +167,12 @@ def _environment(languages: Languages) -> Environment:
     }
     environment.finalize = lambda value: shortened(value) if type(value) is str else value
     return environment
+
+
+def _official(signature: views.SignatureView) -> Text:
+    """The address of an API's official page, in each language."""
+    given = signature.framework, signature.api, signature.version
+    return Text(en=official.address(*given, "en"), zh=official.address(*given, "zh"))
 
 
 def visible(value: str) -> str:

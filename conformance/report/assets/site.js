@@ -41,7 +41,7 @@
   function show(tag) {
     root.lang = tag;
     const code = tag.slice(0, 2);
-    const selector = "title[data-%],option[data-%],[data-%-aria-label],[data-%-title]";
+    const selector = "title[data-%],option[data-%],[data-%-aria-label],[data-%-title],[data-%-href]";
     for (const e of document.querySelectorAll(selector.replaceAll("%", code))) words(e, code);
     for (const button of document.querySelectorAll("[data-language]")) {
       button.setAttribute("aria-pressed", String(button.dataset.language === tag));
