@@ -168,7 +168,7 @@ def read(path: Path) -> str:
         ({"before": "torch==1"}, 2, "give both before and after"),
         ({"before": "numpy==1", "after": "torch==2"}, 2, "must name the same packages"),
         ({"before": "nowhere==1", "after": "nowhere", "targets": "torch"}, 3, "not resolved"),
-        ({"args": "-k some"}, 3, "the runs took different selections: select"),
+        ({"args": "-k some"}, 3, "run the candidate with --all too"),
         ({"out": "a\nb"}, 2, "The log says why"),
         ({"python": "no-such-python"}, 3, "The log says why"),
     ],

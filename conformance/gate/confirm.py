@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from conformance.corpus.loader import Corpus
-from conformance.gate.change import Change
+from conformance.gate.change import Category, Change, api_of, role
 from conformance.run import session
 from conformance.run.pool import DEFAULT_JOBS, Event
 from conformance.run.repeat import repeat
 from conformance.run.select import Selection
-from conformance.run.store import RunFile
+from conformance.run.store import PlannedItem, RunFile
 from conformance.run.target import Target
 
 TIMES = 5
@@ -31,12 +31,13 @@ def confirm(
     observer: Callable[[Event], None] = lambda _: None,
 ) -> None:
     """Make the calls that `changes` speak of `times` more, and keep in the run file at `path` what
-    comes out otherwise.
+    comes out otherwise, and the shortest time each took.
 
     `targets` are those of the run, `corpus` is its own where it is at hand.  HarnessError when a
     target is not what it was in the run.
     """
     wanted = {(change.case, change.pair) for change in changes if change.case}
+    slow = {(role(c.target), c.api) for c in changes if c.category is Category.SLOWER}
     run = RunFile.open(path)
     try:
         facts = run.manifest
@@ -44,8 +45,11 @@ def confirm(
             facts.get("select") or "", bool(facts.get("quick")), bool(facts.get("covering"))
         )
         made = session.make_plan(corpus or run.corpus(), targets, selection)
-        items = ((i.target, i.call) for i in made.items if (i.case, i.pair) in wanted)
-        keys = set(items)
+        keys = {
+            (i.target, i.call)
+            for i in made.items
+            if (i.case, i.pair) in wanted or (role(i.target), _api(i)) in slow
+        }
         calls = {
             target: {name: call for name, call in found.items() if (target, name) in keys}
             for target, found in made.calls.items()
@@ -53,3 +57,7 @@ def confirm(
         repeat(run, targets, calls, times=times, jobs=jobs, timeout=timeout, observer=observer)
     finally:
         run.close()
+
+
+def _api(item: PlannedItem) -> str:
+    return api_of(item.target, item.pair, item.case.partition("/")[0])

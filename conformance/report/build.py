@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from conformance import parallel
 from conformance.corpus.model import Text
 from conformance.corpus.schema import Operation, Pair
 from conformance.corpus.sides import apis
@@ -84,7 +85,8 @@ def site(judgement: Judgement, info: RunInfo) -> views.SiteView:
     """Return everything there is to show, operations in the order of the judgement."""
     targets = tuple(_target(name, facts) for name, facts in _targets(judgement, info).items())
     by_operation = grouped(judgement.judged, lambda j: j.item.case.operation.operation)
-    pages = tuple(_page(judged, info, targets) for judged in by_operation.values())
+    given = list(by_operation.values())
+    pages = tuple(parallel.mapped(lambda judged: _page(judged, info, targets), given))
     where = places.of_pages(pages)
     return views.SiteView(
         run=_run(info.manifest),

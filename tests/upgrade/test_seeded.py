@@ -145,5 +145,5 @@ def test_a_version_against_itself_shows_nothing(toy: Toy) -> None:
         "varies_no_more/c0",
     }
     assert same.json["facts"] == [
-        "2 calls do not do the same every time; their values are not compared"
+        "2 calls did another thing when they were repeated; their values are not compared"
     ]
