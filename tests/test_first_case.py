@@ -83,4 +83,4 @@ def test_the_walkthrough_works_as_written(tmp_path: Path) -> None:
             assert "SURVIVED" not in said
             ran += 1
     assert ran == 6
-    assert (tmp_path / "reports" / "en" / "logaddexp.html").exists()
+    assert (tmp_path / "reports" / "operations" / "logaddexp.html").exists()

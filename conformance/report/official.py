@@ -48,7 +48,7 @@ def _torch(api: str, release: str) -> str:
 
 def _folder(api: str) -> str:
     """``nn``, ``mint`` for all below it, ``experimental/optim``, ``mindspore`` for the top."""
-    _, *modules, _ = api.split(".")
+    modules = api.split(".")[1:-1]
     if not modules or modules == ["Tensor"]:
         return "/".join(["mindspore", *modules])
     return "/".join(modules[: 2 if modules[0] == "experimental" else 1])

@@ -40,6 +40,7 @@ WHOLE = 20_000
 """Characters of what a page shows in full, such as a worker's last words."""
 _LEXER = PythonLexer(ensurenl=False)
 _FORMATTER = HtmlFormatter(nowrap=True, classprefix="t-")
+_API = re.compile(r"\w{1,80}(\.\w{1,80}){1,8}", re.ASCII)
 _INVISIBLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
@@ -148,7 +149,11 @@ def _environment(languages: Languages) -> Environment:
         "difference": lambda row: languages.each(
             lambda code: shortened(text.row_difference(row, languages.translators[code].gettext))
         ),
-        "official": lambda signature: languages.attribute(_official(signature), "href"),
+        "official": lambda signature: (
+            languages.attribute(_official(signature), "href")
+            if _API.fullmatch(signature.api)
+            else ""
+        ),
         "prose": prose,
         "highlight": highlight,
         "visible": visible,
