@@ -1,0 +1,201 @@
+"""What verifying a port found, as frozen values: the page, the JSON and the terminal show these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from conformance.port.model import CallKey, Framework
+
+
+class Verdict(StrEnum):
+    """The judge's statement on a measurement, a layer, or a port.
+
+    `UNRESOLVED` lies between the budgets or rests on no signal; `NOT_COMPARED` was not executed.
+    Neither is ever green.
+    """
+
+    SAME = "same"
+    DIFFERS = "differs"
+    UNRESOLVED = "unresolved"
+    NOT_COMPARED = "not compared"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How far the port and PyTorch's own float32 are from the float64 run of the torch model.
+
+    `port` and `torch` are root mean square errors divided by `signal`, the root mean square of what
+    varies between inputs; `floor` is one float32 rounding of the values, divided likewise.
+    `largest` is the greatest absolute error of the port.
+    """
+
+    port: float
+    torch: float
+    floor: float
+    signal: float
+    largest: float = 0.0
+
+    @property
+    def ratio(self) -> float:
+        """How many times farther the port is from float64 than float32 alone explains."""
+        return self.port / max(self.torch, self.floor)
+
+
+@dataclass(frozen=True)
+class WeightRow:
+    """One tensor of the torch model, of the port, or a pair of them.
+
+    `transform` turns PyTorch's array into MindSpore's (a name of `weights.TRANSFORMS`, "" for
+    none); `rule` says in words why they belong together.  `problem` is what is wrong with the row,
+    such as "not mapped", or "" for nothing.
+    """
+
+    torch: str
+    mindspore: str
+    torch_shape: tuple[int, ...] | None
+    mindspore_shape: tuple[int, ...] | None
+    transform: str = ""
+    rule: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class StaticDifference:
+    """A setting that differs between two aligned layers, found before anything ran.
+
+    `page` is the operation of the corpus that tells of it, or "".  `trains` says that only training
+    shows it (momentum, dropout, an initialiser).
+    """
+
+    torch_layer: str
+    mindspore_layer: str
+    setting: str
+    torch: str
+    mindspore: str
+    page: str = ""
+    trains: bool = False
+
+
+@dataclass(frozen=True)
+class ForwardRow:
+    """One output of the whole model at one input size; the measures of all seeds.
+
+    `mode` is pynative or graph; `problem` says why nothing was compared.
+    """
+
+    size: str
+    training: bool
+    mode: str
+    output: int
+    measures: tuple[Measure, ...]
+    verdict: Verdict
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """Aligned calls in the order of execution: what came in, what went out, and the layer alone.
+
+    Measures are None where nothing was compared, for the reason that `problem` gives.  `replayed`
+    is the port's layer alone on PyTorch's input.
+    """
+
+    torch: CallKey | None
+    mindspore: CallKey | None
+    kind: str
+    came_in: Measure | None
+    went_out: Measure | None
+    replayed: Measure | None
+    verdict: Verdict
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why the port parts from the original, in words, and what proves it.
+
+    `what` names the cause's kind: a setting's name, ``weights``, ``glue``, ``kernel``,
+    ``optimizer`` or ``schedule``.  `confirmed` tells whether changing only this turned the verdict;
+    None when it could not be tried.
+    """
+
+    what: str
+    where: str
+    words: str
+    page: str = ""
+    confirmed: bool | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first place where the port parts: a layer, or the glue before a layer.
+
+    For glue, `after` are the last layers that still agree.
+    """
+
+    kind: Literal["layer", "glue"]
+    torch: CallKey | None
+    mindspore: CallKey | None
+    size: str
+    training: bool
+    after: tuple[CallKey, ...] = ()
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class TensorRow:
+    """A gradient, a running statistic, or a parameter after one step; measures of all seeds."""
+
+    torch: str
+    mindspore: str
+    what: Literal["gradient", "state", "step"]
+    measures: tuple[Measure, ...]
+    verdict: Verdict
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class TrajectoryRow:
+    """One step of training.  Distances are of all parameters together, relative to how far float64
+    has moved from the start: of the port, of PyTorch's float32, and of float32 on inputs perturbed
+    by one roundoff, each from PyTorch's float64."""
+
+    step: int
+    torch_loss: float
+    port_loss: float
+    torch_rate: float
+    port_rate: float
+    port: float
+    torch: float
+    perturbed: float
+
+
+@dataclass(frozen=True)
+class PortResult:
+    """Everything `conformance port` found.  `sentence` is the verdict in one sentence."""
+
+    name: str
+    verdict: Verdict
+    sentence: str
+    versions: Mapping[Framework, str]
+    weights: tuple[WeightRow, ...] = ()
+    static: tuple[StaticDifference, ...] = ()
+    forward: tuple[ForwardRow, ...] = ()
+    layers: tuple[LayerRow, ...] = ()
+    divergences: tuple[Divergence, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    gradients: tuple[TensorRow, ...] = ()
+    state: tuple[TensorRow, ...] = ()
+    step: tuple[TensorRow, ...] = ()
+    trajectory: tuple[TrajectoryRow, ...] = ()
+    notes: tuple[str, ...] = ()
+    config: Mapping[str, Any] | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 when the port is the same function, 1 when it differs or it cannot be told."""
+        return 0 if self.verdict is Verdict.SAME else 1
