@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from conformance import __version__, cli_gate, commands, serving
+from conformance import __version__, cli_gate, cli_port, commands, serving
 from conformance.cli_options import Config, Known
 from conformance.errors import ConformanceError
 from conformance.run.pool import DEFAULT_JOBS
@@ -34,6 +34,8 @@ renders the difference pages people write by hand.
     conformance report reports/run.sqlite  # write reports/index.html
 
     conformance upgrade mindspore==2.9.0 mindspore==2.10.0   # what would an upgrade break?
+
+    conformance port port.yaml             # is a ported model the same function?
 
 **Exit codes**: 0 all conform, or differ as declared or known, and nothing regressed; 1 unexpected
 differences, stale declarations or regressions; 2 your mistake (a case file, an option); 3 the
@@ -272,6 +274,7 @@ def schema() -> None:
 
 
 app.add_typer(cli_gate.app)
+app.add_typer(cli_port.app, name="port")
 INTERRUPTED = 130
 """What Typer ends with on Ctrl-C."""
 
