@@ -130,7 +130,8 @@ class Recorder:
     running: list[str] = field(default_factory=list)
     """Layers that are being called, the innermost last; what an exception leaves here is guilty."""
     nan: str = ""
-    """In words, where the first NaN appeared."""
+    """In words, where the first NaN appeared; `nan_layer` is the layer."""
+    nan_layer: str = ""
     _counts: Counter[str] = field(default_factory=Counter)
     _open: list[Call] = field(default_factory=list)
 
@@ -147,7 +148,7 @@ class Recorder:
         self._remember(layer, (args, kwargs), len(given))
         if call.key in self.capture:
             self.captured[call.key] = ([self.tensors.array(t) for t in given], [])
-        self._look(given, f"before layer {layer}")
+        self._look(given, layer, "before")
 
     def leave(self, layer: str, output: Any) -> None:
         """A layer has returned `output`."""
@@ -161,7 +162,7 @@ class Recorder:
         call.outputs = _shapes(returned)
         if call.key in self.captured:
             self.captured[call.key][1].extend(self.tensors.array(t) for t in returned)
-        self._look(returned, f"in the output of layer {layer}")
+        self._look(returned, layer, "in the output of")
 
     def _remember(self, layer: str, call: Any, count: int) -> None:
         known = self.templates.setdefault(layer, [])
@@ -169,9 +170,9 @@ class Recorder:
             empty = iter([SLOT] * count)
             known.append(rebuild(call, self.tensors.is_tensor, empty))
 
-    def _look(self, values: list[Any], where: str) -> None:
+    def _look(self, values: list[Any], layer: str, where: str) -> None:
         if self.watch and not self.nan and any(map(self.tensors.has_nan, values)):
-            self.nan = where
+            self.nan, self.nan_layer = f"{where} layer {layer or 'model'!r}", layer
 
 
 def is_slot(value: Any) -> bool:
