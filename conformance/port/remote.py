@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from conformance.errors import HarnessError, PortFailed
-from conformance.port.model import (
-    Array,
-    Backward,
-    CallKey,
-    Captured,
-    Forward,
-    Framework,
-    LayerCall,
-    LayerInfo,
-    Precision,
-    Step,
-    TensorInfo,
-)
+from conformance.port.asking import Asking, Message
 from conformance.run.gateway import HUNG, Worker, WorkerDied, WorkerUnavailable
 from conformance.run.target import Target
-from conformance.worker.port import Recipe, Session, packed, unpacked
+from conformance.worker.port import Recipe, Session
+from conformance.worker.port_calls import Trail
+from conformance.worker.port_errors import failure
 
-Message = dict[str, Any]
 TIMEOUT = 3_600.0
 """Seconds a side may take over one question."""
-CHUNK = 256 * 2**20
-"""Bytes of tensors in one message, but for a single larger one; execnet carries less than 2 GiB."""
+
+_FRAME = re.compile(r'  File "(.+)", line (\d+) in ')
+_FAULT = re.compile(r'  File "|  \.\.\.|Fatal Python error|(Current t|T)hread 0x|Extension modules')
+"""What faulthandler writes when it tells of a crash."""
 
 
 @dataclass(frozen=True)
@@ -66,169 +57,7 @@ class Build:
         }
 
 
-class _Asking:
-    """A `Side` over whatever answers `_reply(method, arguments)` as a session does."""
-
-    framework: Framework
-    info: Mapping[str, Any]
-    folder = Path()
-    """What relative paths of checkpoints are meant from."""
-
-    def _reply(self, method: str, arguments: Message) -> tuple[str, Any]:
-        raise NotImplementedError
-
-    def _ask(self, method: str, **arguments: Any) -> Any:
-        """Return a session's answer.
-
-        Raises ValueError for a patch that cannot be, PortFailed for what failed.
-        """
-        outcome, value = self._reply(method, arguments)
-        if outcome == "ok":
-            return value
-        if method == "patch" and value["type"] == "ValueError":
-            raise ValueError(value["message"].removeprefix("ValueError: "))
-        raise self._failed(method, value["type"], value["message"], value["layer"], value["where"])
-
-    def _failed(
-        self, method: str, kind: str, message: str, layer: str | None = None, where: str = ""
-    ) -> PortFailed:
-        """Return the failure as one line that names side, method, layer and place."""
-        place = f"{where}: " if where else ""
-        inside = f" in layer {layer}" if layer else " in the model" if layer == "" else ""
-        line = f"{place}{self.framework} side, {method}{inside}: {message}"
-        return PortFailed(line, side=self.framework, method=method, kind=kind, layer=layer)
-
-    def layers(self) -> list[LayerInfo]:
-        """See `Side`."""
-        return [LayerInfo(**layer) for layer in self._ask("layers")]
-
-    def tensors(self) -> list[TensorInfo]:
-        """See `Side`."""
-        return [TensorInfo(**tensor) for tensor in self._ask("tensors")]
-
-    def read(
-        self, names: Sequence[str] | None = None, precision: Precision = "float32"
-    ) -> dict[str, Array]:
-        """See `Side`."""
-        sizes = {t.name: 8 * math.prod(t.shape) for t in self.tensors()}
-        wanted = list(sizes) if names is None else list(names)
-        found: dict[str, Array] = {}
-        for chunk in _chunks([(name, sizes.get(name, 0)) for name in wanted]):
-            found |= _arrays(self._ask("read", names=chunk, precision=precision))
-        return found
-
-    def write(self, values: Mapping[str, Array]) -> None:
-        """See `Side`."""
-        for chunk in _chunks([(name, array.nbytes) for name, array in values.items()]):
-            self._ask("write", values={name: packed(values[name]) for name in chunk})
-
-    def load(self, path: str) -> None:
-        """See `Side`."""
-        self._ask("load", path=str(self.folder.absolute() / path))
-
-    def save(self, path: str) -> None:
-        """See `Side`."""
-        self._ask("save", path=str(self.folder.absolute() / path))
-
-    def calibrate(self, inputs: Sequence[Array], seed: int) -> None:
-        """See `Side`."""
-        self._ask("calibrate", inputs=_packed(inputs), seed=seed)
-
-    def still(self) -> list[str]:
-        """See `Side`."""
-        return list(self._ask("still"))
-
-    def patch(self, layer: str, settings: Mapping[str, Any]) -> None:
-        """See `Side`."""
-        self._ask("patch", layer=layer, settings=dict(settings))
-
-    def trace(self, inputs: Sequence[Array], *, training: bool = False) -> list[LayerCall]:
-        """See `Side`."""
-        calls = self._ask("trace", inputs=_packed(inputs), training=training)
-        return [LayerCall(**{**call, "key": CallKey(*call["key"])}) for call in calls]
-
-    def run(
-        self,
-        inputs: Sequence[Array],
-        *,
-        training: bool = False,
-        precision: Precision = "float32",
-        capture: Sequence[CallKey] = (),
-        graph: bool = False,
-    ) -> Forward:
-        """See `Side`."""
-        reply = self._ask(
-            "run",
-            inputs=_packed(inputs),
-            training=training,
-            precision=precision,
-            capture=[(key.layer, key.nth) for key in capture],
-            graph=graph,
-        )
-        captured = {
-            CallKey(*key): Captured(_unpacked(given), _unpacked(returned))
-            for key, given, returned in reply["captured"]
-        }
-        return Forward(_unpacked(reply["outputs"]), captured)
-
-    def replay(
-        self,
-        layer: str,
-        inputs: Sequence[Array],
-        *,
-        training: bool = False,
-        precision: Precision = "float32",
-        graph: bool = False,
-    ) -> tuple[Array, ...]:
-        """See `Side`."""
-        given = _packed(inputs)
-        return _unpacked(
-            self._ask(
-                "replay",
-                layer=layer,
-                inputs=given,
-                training=training,
-                precision=precision,
-                graph=graph,
-            )
-        )
-
-    def differentiate(
-        self,
-        inputs: Sequence[Array],
-        targets: Sequence[Array],
-        *,
-        training: bool = True,
-        precision: Precision = "float32",
-        graph: bool = False,
-    ) -> Backward:
-        """See `Side`."""
-        reply = self._ask(
-            "differentiate",
-            inputs=_packed(inputs),
-            targets=_packed(targets),
-            training=training,
-            precision=precision,
-            graph=graph,
-        )
-        gradients = {n: None if g is None else unpacked(g) for n, g in reply["gradients"].items()}
-        return Backward(reply["loss"], gradients, _arrays(reply["state"]))
-
-    def begin(self, precision: Precision = "float32") -> None:
-        """See `Side`."""
-        self._ask("begin", precision=precision)
-
-    def step(
-        self, inputs: Sequence[Array], targets: Sequence[Array], precision: Precision = "float32"
-    ) -> Step:
-        """See `Side`."""
-        reply = self._ask(
-            "step", inputs=_packed(inputs), targets=_packed(targets), precision=precision
-        )
-        return Step(reply["loss"], tuple(reply["rates"]))
-
-
-class RemoteSide(_Asking):
+class RemoteSide(Asking):
     """A model in a worker: its own interpreter, environment and crashes.
 
     A relative `python` is meant from the folder of `build`.
@@ -239,22 +68,25 @@ class RemoteSide(_Asking):
             raise ValueError("no models are built in NumPy")
         self.framework = target.framework
         self.folder, self.timeout = build.folder, timeout
+        self.named = build.build
+        self._path: list[str] = build.message()["path"]
         self._keys = itertools.count()
         self._worker: Worker | None = None
         try:
             self._worker = Worker(_placed(target, self.folder))
         except WorkerUnavailable as error:
-            raise self._failed("start", "Unavailable", str(error)) from None
+            raise self.failed("start", "Unavailable", str(error)) from None
         self.info = self._worker.info
         try:
-            self._ask("build", **build.message())
+            self.ask("build", **build.message())
         except BaseException:
             self.close()
             raise
 
-    def _reply(self, method: str, arguments: Message) -> tuple[str, Any]:
+    def reply(self, method: str, arguments: Message) -> tuple[str, Any]:
+        """Ask the worker."""
         if self._worker is None:
-            raise self._failed(method, "Died", "the worker has ended")
+            raise self.failed(method, "Died", "the worker has ended")
         key = next(self._keys)
         try:
             self._worker.send(("port", key, method, arguments))
@@ -263,20 +95,25 @@ class RemoteSide(_Asking):
             raise self._died(method) from None
         except HarnessError as error:
             last = str(error).strip().splitlines()[-1]
-            raise self._failed(method, "Harness", f"our own code failed: {last}") from None
+            raise self.failed(method, "Harness", f"our own code failed: {last}") from None
         outcome, value = reply
         return outcome, value
 
     def _died(self, method: str) -> PortFailed:
         """Return how the worker ended, and end it."""
         assert self._worker is not None
-        lines = self._worker.stderr().splitlines()
+        layer, last = None, ""
+        where = ""
+        if self._worker.folder and not self._worker.target.ssh:
+            layer = Trail.end(Path(self._worker.folder))
+            where, last = _last_words(Path(self._worker.folder, "stderr"), self._path)
         ended, self._worker = self._worker.kill(), None
         if ended == HUNG:
-            return self._failed(method, "Hung", f"no answer within {self.timeout:g} seconds")
+            message = f"no answer within {self.timeout:g} seconds"
+            return self.failed(method, "Hung", message, layer)
         hint = {"SIGKILL": ", as the system does when memory runs out"}.get(ended, "")
-        last = f"; the last it wrote: {lines[-1].strip()[:200]}" if lines else ""
-        return self._failed(method, "Died", f"its process ended with {ended}{hint}{last}")
+        message = f"its process ended with {ended}{hint}{last and f'; it wrote: {last}'}"
+        return self.failed(method, "Died", message, layer, where)
 
     def close(self) -> None:
         """See `Side`."""
@@ -285,7 +122,7 @@ class RemoteSide(_Asking):
             worker.close()
 
 
-class LocalSide(_Asking):
+class LocalSide(Asking):
     """A model that the caller has built in this process.
 
     The session works on a copy where its framework can make one.  `optimizer` is called with the
@@ -304,18 +141,33 @@ class LocalSide(_Asking):
         self.framework = session.framework  # type: ignore[assignment]
         self.info = session.info()
         self._session = session
-        session.adopt(
-            model,
-            loss,
-            None if optimizer is None else Recipe(optimizer),
-            None if schedule is None else Recipe(schedule),
-        )
+        recipes = [None if made is None else Recipe(made) for made in (optimizer, schedule)]
+        try:
+            session.adopt(model, loss, *recipes)
+        except Exception as error:
+            told = failure(error, None)
+            raise self.failed("adopt", told["type"], told["message"]) from error
 
-    def _reply(self, method: str, arguments: Message) -> tuple[str, Any]:
+    def reply(self, method: str, arguments: Message) -> tuple[str, Any]:
+        """Ask the session."""
         return self._session.answer(method, arguments)
 
     def close(self) -> None:
         """See `Side`: there is no worker."""
+
+
+def _last_words(stderr: Path, path: Sequence[str]) -> tuple[str, str]:
+    """Return the innermost place in the user's own code, as faulthandler left it in a dead
+    worker's `stderr`, and the last line that is not faulthandler's; either may be ""."""
+    try:
+        lines = stderr.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return "", ""
+    frames = [frame for line in lines if (frame := _FRAME.match(line))]
+    own = (f for f in frames if any(Path(f[1]).is_relative_to(folder) for folder in path))
+    where = next((f"{frame[1]}:{frame[2]}" for frame in own), "")
+    said = [line.strip() for line in lines if line.strip() and not _FAULT.match(line)]
+    return where, said[-1][:200] if said else ""
 
 
 def _placed(target: Target, folder: Path) -> Target:
@@ -324,29 +176,3 @@ def _placed(target: Target, folder: Path) -> Target:
     if target.ssh or os.sep not in target.python:
         return target
     return replace(target, python=os.path.normpath(folder.absolute() / target.python))
-
-
-def _chunks(sizes: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
-    """Yield names in groups of at most CHUNK bytes, or of one."""
-    group: list[str] = []
-    total = 0
-    for name, size in sizes:
-        if group and total + size > CHUNK:
-            yield group
-            group, total = [], 0
-        group.append(name)
-        total += size
-    if group:
-        yield group
-
-
-def _packed(arrays: Sequence[Array]) -> list[Message]:
-    return [packed(array) for array in arrays]
-
-
-def _unpacked(values: Sequence[Message]) -> tuple[Array, ...]:
-    return tuple(unpacked(value) for value in values)
-
-
-def _arrays(values: Mapping[str, Message]) -> dict[str, Array]:
-    return {name: unpacked(value) for name, value in values.items()}

@@ -25,7 +25,7 @@ from conformance.worker.port_abstract import (
     Ran,
     Recipe,
 )
-from conformance.worker.port_calls import Array, Key
+from conformance.worker.port_calls import Array, Key, Recorder
 from conformance.worker.port_errors import SessionError, failure, import_callable
 
 __all__ = ["Abstract", "Arrays", "Differentiated", "Message", "Ran", "Recipe", "Session"]
@@ -51,6 +51,8 @@ class Session(Abstract):
     def answer(self, method: str, arguments: Message) -> tuple[str, Any]:
         """Return ``("ok", value)`` or ``("failed", {"type", "message", "layer", "where"})``."""
         self.running = []
+        if Recorder.trail is not None:
+            Recorder.trail.mark([])
         try:
             if method not in self.METHODS:
                 raise SessionError("Protocol", f"no method {method!r}")

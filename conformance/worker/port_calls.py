@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 import types
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -98,6 +100,28 @@ def rebuild(value: Any, is_leaf: Callable[[Any], bool], items: Iterator[Any]) ->
     return twin
 
 
+class Trail:
+    """A file that says which layer is being called, for whoever finds the process dead."""
+
+    FILE = "layer"
+
+    def __init__(self, folder: Path) -> None:
+        self._file = os.open(folder / self.FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+
+    def mark(self, running: list[str]) -> None:
+        """Write down the innermost layer of `running`; what an older line leaves may follow."""
+        os.pwrite(self._file, f"+{running[-1]}\n".encode() if running else b"-\n", 0)
+
+    @classmethod
+    def end(cls, folder: Path) -> str | None:
+        """Return the layer that a process which left its trail in `folder` was calling, if any."""
+        try:
+            line = (folder / cls.FILE).read_bytes().partition(b"\n")[0].decode(errors="replace")
+        except OSError:
+            return None
+        return line[1:] if line.startswith("+") else None
+
+
 @dataclass
 class Call:
     """One call of an atomic layer; see ``port/model.LayerCall``."""
@@ -127,6 +151,8 @@ class Recorder:
     captured: dict[Key, tuple[list[Array], list[Array]]] = field(default_factory=dict)
     templates: dict[str, list[Any]] = field(default_factory=dict)
     """By layer: the (args, kwargs) of its calls with SLOT for tensors, one of each count."""
+    trail: ClassVar[Trail | None] = None
+    """Of the process, where there is one who would look for it."""
     running: list[str] = field(default_factory=list)
     """Layers that are being called, the innermost last; what an exception leaves here is guilty."""
     nan: str = ""
@@ -138,6 +164,7 @@ class Recorder:
     def enter(self, layer: str, args: Any, kwargs: Any) -> None:
         """A layer is about to be called."""
         self.running.append(layer)
+        self._mark()
         if layer not in self.atomic:
             return
         given = list(flatten((args, kwargs), self.tensors.is_tensor))
@@ -154,6 +181,7 @@ class Recorder:
         """A layer has returned `output`."""
         while self.running and self.running.pop() != layer:
             pass  # a layer that raised, in code that went on regardless
+        self._mark()
         if layer not in self.atomic:
             return
         while (call := self._open.pop()).key[0] != layer:
@@ -163,6 +191,10 @@ class Recorder:
         if call.key in self.captured:
             self.captured[call.key][1].extend(self.tensors.array(t) for t in returned)
         self._look(returned, layer, "in the output of")
+
+    def _mark(self) -> None:
+        if self.trail is not None:
+            self.trail.mark(self.running)
 
     def _remember(self, layer: str, call: Any, count: int) -> None:
         known = self.templates.setdefault(layer, [])

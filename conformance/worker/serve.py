@@ -25,6 +25,7 @@ import numpy as np
 from conformance.worker.base import Adapter, TargetUnavailable
 from conformance.worker.describe import describe
 from conformance.worker.port import Session
+from conformance.worker.port_calls import Recorder, Trail
 
 _SESSIONS = "conformance.worker.port_{}"
 TIMED_OUT_BANNER = "Timeout ("
@@ -56,6 +57,7 @@ def serve(channel: Any, framework: str, device: str, mode: str) -> None:
 
 def _session(module: Any, adapter: Adapter) -> Session:
     """Return a session on the adapter's device; an adapter's module may bring one of its own."""
+    Recorder.trail = Trail(Path.cwd())
     own = getattr(module, "SESSION", None)
     made: type[Session] = own or importlib.import_module(_SESSIONS.format(adapter.root)).SESSION
     return made(adapter.device, adapter.mode)
