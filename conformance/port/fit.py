@@ -85,9 +85,9 @@ def roles_agree(torch: Named, mindspore: Named) -> bool:
 
 
 def together(torch: Sequence[Named], mindspore: Sequence[Named]) -> list[tuple[Named, Named]]:
-    """Return which tensors of two layers belong together: by role, the others by order and shape."""
+    """Return which tensors of two layers belong together: by role, then by order and shape."""
     left = list(mindspore)
-    pairs = []
+    pairs: list[tuple[Named, Named]] = []
     for same_role in (True, False):
         for tensor in torch:
             if any(tensor is taken for taken, _ in pairs):

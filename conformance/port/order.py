@@ -1,4 +1,4 @@
-"""Two sequences aligned in order, and which of the pairs no other best alignment could do without."""
+"""Two sequences aligned in order, and which pairs no other best alignment could do without."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Which tensor of PyTorch is which of MindSpore's: by name, by order of definition, never by chance.
+"""Which tensor of PyTorch is which of MindSpore's: by name, by order of definition, not by chance.
 
-Names decide where they are complete.  Where they are not, layers are aligned in order of definition
-by kind, shapes and likeness of names; where names speak against that order, the pair says so.
+Names decide where they are complete.  Where they are not, layers are aligned in order of
+definition by kind, shapes and likeness of names; where names speak against that order, the pair
+says so.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import numpy as np
 
 from conformance.port import contradiction, fused
 from conformance.port.fit import Layer, fit, kinds_agree, layers, square, together
-from conformance.port.names import Named, positions, similarity, without_prefix, words
 from conformance.port.model import Array
+from conformance.port.names import Named, positions, similarity, without_prefix, words
 from conformance.port.order import Pairs, align
 
 _FITS = 1000
@@ -70,7 +71,9 @@ def _same_name(torch: Named, mindspore: Named) -> str:
     ours, theirs = (n.info.name.rpartition(".")[2] for n in (torch, mindspore))
     path = "the path differs by its beginning only" if torch.layer != mindspore.layer else ""
     name = f"{theirs} is MindSpore's name for {ours}" if ours != theirs else ""
-    return "same name: " + ", and ".join(filter(None, (name, path))) if name or path else "same name"
+    return (
+        "same name: " + ", and ".join(filter(None, (name, path))) if name or path else "same name"
+    )
 
 
 def _merged(
@@ -94,10 +97,8 @@ def _merged(
             doubt = _otherwise(by_its_name.mindspore.info.name) if by_its_name else ""
             kept.append(replace(match, doubt=match.doubt or doubt))
     kept += _between(kept, torch, mindspore)
-    left = _left(torch, kept, "torch"), _left(mindspore, kept, "mindspore")
-    return kept + [
-        replace(match, doubt=match.doubt or _ELSEWHERE) for match in by_order(*map(layers, left))
-    ]
+    left = layers(_left(torch, kept, "torch")), layers(_left(mindspore, kept, "mindspore"))
+    return kept + [replace(match, doubt=match.doubt or _ELSEWHERE) for match in by_order(*left)]
 
 
 def _between(

@@ -1,7 +1,7 @@
 """How PyTorch's array becomes MindSpore's: a closed list of transforms, each with its inverse.
 
-`weights.rules` and WeightRow.transform name them, several joined by ``+`` and applied left to right,
-as in ``q_of_qkv+transpose``.
+`weights.rules` and WeightRow.transform name them, several joined by ``+`` and applied left to
+right, as in ``q_of_qkv+transpose``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-
-import numpy as np
 
 from conformance.port.model import Array
 
@@ -50,6 +48,11 @@ class Part:
         if not whole or whole[0] % self.count:
             return None
         return (whole[0] // self.count, *whole[1:])
+
+    def overlaps(self, other: Part) -> bool:
+        """Tell whether some rows are in both."""
+        starts = self.index * other.count, other.index * self.count
+        return starts[0] < starts[1] + self.count and starts[1] < starts[0] + other.count
 
 
 WHOLE = Part(0, 1)
@@ -132,7 +135,7 @@ def _reordered(array: Array, order: list[int]) -> Array:
 
 @dataclass(frozen=True)
 class Chain:
-    """Transforms joined: a `source` part of PyTorch's array, `steps`, a `target` part of MindSpore's."""
+    """Transforms joined: a part of PyTorch's array, steps, and a part of MindSpore's."""
 
     source: Part
     steps: tuple[Transform, ...]
@@ -198,6 +201,9 @@ def chain(names: str) -> Chain:
             words.append(transform.words)
         else:
             raise ValueError(f"no transform {name!r}; there are {', '.join(spellings())}")
+    if TRANSFORMS["reshape"] in steps[:-1]:
+        # It takes the shape that is wanted in the end, so nothing may turn the array after it.
+        raise ValueError("reshape must be the last change of a whole array")
     return Chain(source, tuple(steps), target, ", ".join(words))
 
 
