@@ -35,8 +35,11 @@ _PROJECTION = re.compile(r"((?:in|q|k|v)_proj)_(weight|bias)")
 
 
 def family(kind: str) -> str:
-    """Return `kind` without its number of dimensions: batch_norm2d is a batch_norm."""
-    return re.sub(r"_?\dd$", "", kind)
+    """Return `kind` without its number of dimensions and what is fused to it.
+
+    batch_norm2d is a batch_norm, and so is batch_norm2d+relu.
+    """
+    return re.sub(r"_?\dd$", "", kind.partition("+")[0])
 
 
 @dataclass(frozen=True)

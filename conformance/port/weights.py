@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from conformance.port import ties
 from conformance.port.config import Rule, Weights
 from conformance.port.model import LayerInfo, TensorInfo
 from conformance.port.names import COUNTER, Named, named
@@ -46,14 +47,19 @@ def map_weights(
     rows: list[tuple[int, WeightRow]] = []
     ours = _ignored(ours, config.ignore.torch, "torch", rows)
     theirs = _ignored(theirs, config.ignore.mindspore, "mindspore", rows)
-    _ruled(ours, theirs, config.rules, rows)
+    (ours, our_others), (theirs, their_others) = ties.split(ours), ties.split(theirs)
+    _ruled(ours, (theirs, their_others), config.rules, rows)
     used = {row.torch for _, row in rows}, {row.mindspore for _, row in rows}
     ours = [n for n in ours if n.info.name not in used[0]]
     theirs = [n for n in theirs if n.info.name not in used[1]]
+    theirs = ties.called_alike(ours, theirs, their_others)
     matches = pair([n for n in ours if n.role != COUNTER or _has(theirs, n)], theirs)
-    for match in matches:
+    parted, others = ties.untied(matches, (ours, our_others), (theirs, their_others))
+    for match in (*matches, *parted):
         rows += [(match.torch.index, row) for row in _rows(match)]
-    rows += alone(ours, theirs, matches)
+    rows += others
+    told = {row.torch for _, row in others}
+    rows += alone([n for n in ours if n.info.name not in told], theirs, [*matches, *parted])
     return tuple(counted([row for _, row in sorted(rows, key=lambda item: item[0])]))
 
 
@@ -76,7 +82,7 @@ def _ignored(
 
 def _ruled(
     torch: Sequence[Named],
-    mindspore: Sequence[Named],
+    mindspore: tuple[Sequence[Named], Sequence[Named]],
     rules: Sequence[Rule],
     rows: list[tuple[int, WeightRow]],
 ) -> None:
@@ -85,7 +91,7 @@ def _ruled(
     The first rule that matches the whole name of PyTorch's tensor holds; where it takes a part of
     the tensor (``q_of_qkv``), so do all later ones that take a part.
     """
-    by_name = targets(mindspore)
+    by_name = targets(*mindspore)
     matched = [False] * len(rules)
     for tensor in torch:
         whole = False
@@ -123,12 +129,15 @@ def _ruled(
             )
 
 
-def targets(mindspore: Sequence[Named]) -> dict[str, Named]:
+def targets(mindspore: Sequence[Named], others: Sequence[Named] = ()) -> dict[str, Named]:
     """Return the port's tensors by what a rule may call them: their names, or PyTorch's for them.
 
     One rule for a layer so does for its weight (gamma), its bias (beta) and its statistics.
+    `others` are other names of the same tensors.
     """
-    return {n.canonical: n for n in mindspore} | {n.info.name: n for n in mindspore}
+    first = {n.info.name: n for n in mindspore}
+    again = {n.info.name: first[n.info.same_as] for n in others if n.info.same_as in first}
+    return {n.canonical: n for n in mindspore} | again | first
 
 
 _MATCHES_NOTHING = "a rule of the configuration that matches nothing"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,12 +23,14 @@ LEAVES = {
 
 
 def mapped(torch: Inventory, port: Inventory, **config: object) -> dict[str, WeightRow]:
-    """Return the rows by PyTorch's name (MindSpore's, where there is none)."""
+    """Return the rows by PyTorch's name; where there is none, by ``port`` and MindSpore's."""
     rows = map_weights(torch, port, Weights.model_validate(config))
     listed = [name for row in rows for name in {row.torch} - {""}]
     assert set(listed) >= {t.name for t in torch.tensors}
     assert {row.mindspore for row in rows} >= {t.name for t in port.tensors}
-    return {row.torch or row.mindspore: row for row in rows}
+    found = {row.torch or f"port {row.mindspore}": row for row in rows}
+    assert len(found) == len(rows) or any("_of_" in row.transform for row in rows)
+    return found
 
 
 def pairs(rows: dict[str, WeightRow]) -> dict[str, str]:
@@ -291,7 +295,7 @@ def test_what_only_the_port_has_is_listed() -> None:
     rows = mapped(
         model(("fc.weight", (2, 3), "fc")), model(("fc.weight", (2, 3), "fc"), ("s", (1,), "own"))
     )
-    assert rows["s"].problem.startswith("not set")
+    assert rows["port s"].problem.startswith("not set")
 
 
 def test_affine_off_is_no_problem_and_trained_is() -> None:
@@ -302,13 +306,58 @@ def test_affine_off_is_no_problem_and_trained_is() -> None:
     )
     assert {row.problem for row in off.values()} == {""}
     on = mapped(torch, model(*statistics, ("n.gamma", (4,), "bn"), ("n.beta", (4,), "bn")))
-    assert on["n.gamma"].problem.startswith("not set")
+    assert on["port n.gamma"].problem.startswith("not set")
 
 
 def test_frozen_on_one_side() -> None:
     torch, port = model(("fc.weight", (2, 3), "fc")), model(("fc.weight", (2, 3), "fc", False))
     assert mapped(torch, port)["fc.weight"].problem == "trainable in PyTorch, frozen in the port"
     assert mapped(port, torch)["fc.weight"].problem == "frozen in PyTorch, trainable in the port"
+
+
+class TestTies:
+    """Embedding and output layer are one tensor, listed by both names."""
+
+    EMBEDDING, HEAD = ("embed.weight", (9, 4), "embed"), ("head.weight", (9, 4), "fc")
+    APART = model(("embed.weight", (9, 4), "embed"), ("head.weight", (9, 4), "fc"))
+
+    @staticmethod
+    def tied(first: tuple[Any, ...], other: tuple[Any, ...]) -> Inventory:
+        inventory = model(first, other)
+        again = replace(inventory.tensors[1], same_as=inventory.tensors[0].name)
+        return Inventory([inventory.tensors[0], again], inventory.layers)
+
+    def test_on_both_sides(self) -> None:
+        rows = mapped(self.tied(self.EMBEDDING, self.HEAD), self.tied(self.EMBEDDING, self.HEAD))
+        assert {row.problem for row in rows.values()} == {""}
+        assert rows["embed.weight"].mindspore == "embed.weight"
+        for name in ("head.weight", "port head.weight"):
+            assert rows[name].rule == "another name of embed.weight"
+
+    def test_met_in_another_order(self) -> None:
+        rows = mapped(self.tied(self.EMBEDDING, self.HEAD), self.tied(self.HEAD, self.EMBEDDING))
+        assert {row.problem for row in rows.values()} == {""}
+        assert rows["embed.weight"].mindspore == "head.weight"
+
+    def test_in_pytorch_only(self) -> None:
+        rows = mapped(self.tied(self.EMBEDDING, self.HEAD), self.APART)
+        assert rows["embed.weight"].problem == ""
+        assert rows["head.weight"].mindspore == "head.weight"
+        assert rows["head.weight"].problem == "tied to embed.weight in PyTorch, not in the port"
+
+    def test_in_the_port_only(self) -> None:
+        rows = mapped(self.APART, self.tied(self.EMBEDDING, self.HEAD))
+        assert rows["embed.weight"].problem == ""
+        problem = "tied in the port only: head.weight is the same tensor as embed.weight"
+        tied = self.tied(self.EMBEDDING, self.HEAD)
+        found = [(r.torch, r.problem) for r in map_weights(self.APART, tied) if r.problem]
+        assert found == [("head.weight", problem)]
+
+    def test_a_rule_may_name_either(self) -> None:
+        rule = {"torch": "e.weight", "mindspore": "head.weight"}
+        torch = model(("e.weight", (9, 4), "embed"))
+        rows = mapped(torch, self.tied(self.EMBEDDING, self.HEAD), rules=[rule])
+        assert (rows["e.weight"].mindspore, rows["e.weight"].problem) == ("embed.weight", "")
 
 
 class TestRules:
