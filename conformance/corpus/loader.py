@@ -125,8 +125,13 @@ def _document(path: str, text: str, folder: Path) -> Document:
     return Document(path, text, operation, marked, folder)
 
 
-def schema_problems(path: str, marked: yamlmarks.Marked, error: ValidationError) -> list[Problem]:
-    """One problem for each place.
+UNKNOWN_KEY = "unknown key; `conformance schema` lists the known ones"
+
+
+def schema_problems(
+    path: str, marked: yamlmarks.Marked, error: ValidationError, unknown_key: str = UNKNOWN_KEY
+) -> list[Problem]:
+    """One problem for each place; `unknown_key` is said of a key that the schema does not have.
 
     Of what the branches of a union complain about one value, the deepest complaint is kept: it is
     the branch the author meant.
@@ -139,13 +144,14 @@ def schema_problems(path: str, marked: yamlmarks.Marked, error: ValidationError)
         deeper = any(len(p) > len(where) and p[: len(where)] == where for p in places)
         if not (of_a_union and deeper):
             name = ".".join(map(str, where))
-            found.setdefault(marked.place(where), f"{name}: {_message(item)}")
+            message = _message(item, unknown_key)
+            found.setdefault(marked.place(where), f"{name}: {message}" if name else message)
     return [Problem(path, *place, message) for place, message in found.items()]
 
 
-def _message(item: ErrorDetails) -> str:
+def _message(item: ErrorDetails, unknown_key: str) -> str:
     if item["type"] == "extra_forbidden":
-        return "unknown key; `conformance schema` lists the known ones"
+        return unknown_key
     if item["type"] == "missing":
         return f"{item['loc'][-1]!r} is required"
     message = item["msg"].removeprefix("Value error, ")

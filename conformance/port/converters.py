@@ -1,0 +1,238 @@
+"""What a converter did: its tensors, or a converted checkpoint's, held against the map.
+
+A converter is the user's code, so nothing is assumed of it: each tensor it gives is compared with
+what the map would give, and where they differ, what was done instead is looked for and named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from conformance.errors import CallerError
+from conformance.port.model import Array
+from conformance.port.result import WeightRow
+from conformance.port.transforms import TRANSFORMS, find
+from conformance.port.values import apply
+
+
+def checked(result: Any) -> dict[str, Array]:
+    """Return what a converter returned as arrays; a framework's own tensors are taken too.
+
+    Raises CallerError with one line when it is no dict of arrays by name.
+    """
+    if not isinstance(result, Mapping):
+        raise CallerError(
+            f"weights.convert returned {type(result).__name__}; return a dict by name"
+        )
+    arrays = {}
+    for name, value in result.items():
+        if not isinstance(name, str):
+            raise CallerError(f"weights.convert: the name {name!r} is no text")
+        plain = value.asnumpy() if hasattr(value, "asnumpy") else value
+        plain = plain.detach().cpu().numpy() if hasattr(plain, "detach") else plain
+        array = np.asarray(plain)
+        if array.dtype.kind not in "biuf":
+            raise CallerError(f"weights.convert: {name} is {type(value).__name__}, not an array")
+        arrays[name] = array
+    return arrays
+
+
+_TOLERANCE = 1e-6
+"""Relative to the greatest value of a tensor: a converter may compute in another precision."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Values for the port by its names, and the rows of the map with what is wrong with each."""
+
+    values: dict[str, Array]
+    rows: tuple[WeightRow, ...]
+
+
+def compare(
+    rows: Iterable[WeightRow],
+    torch: Mapping[str, Array],
+    given: Mapping[str, Array],
+    built: Mapping[str, Array],
+) -> Converted:
+    """Hold `given`, MindSpore's tensors by name, against the map of PyTorch's values.
+
+    `built` are the port's own values, which stay where nothing is given.  A row without a partner
+    in PyTorch's model is no concern of the map and keeps its problem.
+    """
+    rows = list(rows)
+    expected = apply(rows, torch)
+    compared = [_compared(row, expected, given, built) for row in rows]
+    known = {row.mindspore for row in rows}
+    for name in given:
+        if name not in known:
+            problem = "the converter gives it, and the port has no tensor of this name"
+            shape = tuple(np.shape(given[name]))
+            compared.append(WeightRow("", name, None, shape, rule="given", problem=problem))
+    fitting = {
+        name: np.asarray(value)
+        for name, value in given.items()
+        if name in built and np.shape(value) == built[name].shape
+    }
+    return Converted(fitting, tuple(compared))
+
+
+TRANSPOSED = "transposed"
+_SUPPOSED = re.compile("ambiguous|say |confirm ")
+
+
+def _compared(
+    row: WeightRow,
+    expected: Mapping[str, Array],
+    given: Mapping[str, Array],
+    built: Mapping[str, Array],
+) -> WeightRow:
+    name = row.mindspore
+    if name not in expected:
+        if name in given and row.torch == "":
+            return replace(row, rule="given by the converter alone", problem="")
+        return row
+    problem = difference(name, expected, given, built)
+    if not problem:
+        # Whoever wrote the converter knew what the map could only suppose.
+        left = [p for p in row.problem.split("; ") if p and not _SUPPOSED.match(p)]
+        rule = f"{row.rule}; the converter gives the same"
+        return replace(row, rule=rule, problem="; ".join(left))
+    if problem == TRANSPOSED and row.problem.startswith("ambiguous") and not row.transform:
+        rule = f"{row.rule}; the converter transposes it"
+        return replace(row, transform="transpose", rule=rule, problem="")
+    return replace(row, problem="; ".join(filter(None, (row.problem, problem))))
+
+
+def difference(
+    name: str,
+    expected: Mapping[str, Array],
+    given: Mapping[str, Array],
+    built: Mapping[str, Array],
+) -> str:
+    """Return in words what was done to the tensor `name` instead of what the map does, or "".
+
+    Looks, in this order, for: never given, another shape, transposed, blocks of rows reordered,
+    another tensor's values, the value it was built with, a constant, negated or scaled values.
+    """
+    wanted = expected[name]
+    if name not in given:
+        same = name in built and equal(built[name], wanted)
+        return "" if same else "never set: the converter does not give it"
+    found = np.asarray(given[name])
+    if found.shape != wanted.shape:
+        how = _reshaping(found, wanted)
+        return f"shape changed: {found.shape} where the port has {wanted.shape}{how}"
+    if equal(found, wanted):
+        return ""
+    return (
+        _turned(found, wanted)
+        or _swapped(name, found, expected)
+        or _untouched(name, found, built)
+        or _scaled(found, wanted)
+        or _apart(found, wanted)
+    )
+
+
+def equal(a: Array, b: Array) -> bool:
+    """Tell whether values are equal, but for a rounding on the way."""
+    if a.shape != b.shape:
+        return False
+    if a.dtype.kind not in "fc" or b.dtype.kind not in "fc":
+        return bool(np.array_equal(a, b))
+    scale = float(np.max(np.abs(b), initial=0.0))
+    return bool(np.allclose(a, b, rtol=0.0, atol=_TOLERANCE * scale, equal_nan=True))
+
+
+def _reshaping(found: Array, wanted: Array) -> str:
+    for name in ("transpose", "reshape"):
+        transform = TRANSFORMS[name]
+        if transform.shape(wanted.shape, found.shape) == found.shape and equal(
+            transform.forward(wanted, found.shape), found
+        ):
+            return (
+                f"; it is {transform.words}" if name == "transpose" else "; the numbers are right"
+            )
+    return ""
+
+
+def _turned(found: Array, wanted: Array) -> str:
+    if wanted.ndim == 2 and wanted.shape[0] == wanted.shape[1] and equal(found, wanted.T):
+        return TRANSPOSED
+    if order := block_order(wanted, found):
+        transform = find(order)
+        assert transform is not None
+        return f"rows reordered: {transform.words} ({order})"
+    flipped = [axis for axis in range(wanted.ndim) if equal(np.flip(found, axis), wanted)]
+    return f"flipped along axis {flipped[0]}" if flipped else ""
+
+
+def block_order(given: Array, found: Array) -> str:
+    """Return ``blocks_<order>`` by which `found` is `given` with its blocks of rows reordered.
+
+    Tries 3 blocks (q, k, v; a GRU's gates), 4 (an LSTM's gates), then 2; "" for none.
+    """
+    if given.shape != found.shape or not given.ndim:
+        return ""
+    for count in (3, 4, 2):
+        if not given.shape[0] or given.shape[0] % count:
+            continue
+        before, after = np.split(given, count), np.split(found, count)
+        order = [_index(before, block) for block in after]
+        if sorted(order) == list(range(count)) and order != list(range(count)):
+            return "blocks_" + "".join(map(str, order))
+    return ""
+
+
+def _index(blocks: Sequence[Array], wanted: Array) -> int:
+    return next((k for k, block in enumerate(blocks) if equal(wanted, block)), -1)
+
+
+def _swapped(name: str, found: Array, expected: Mapping[str, Array]) -> str:
+    """Name the tensor whose values these are.  Constants are nobody's values."""
+    if _constant(found):
+        return ""
+    others = [other for other, value in expected.items() if other != name and equal(found, value)]
+    return f"swapped: these are the values of {', '.join(others)}" if others else ""
+
+
+def _untouched(name: str, found: Array, built: Mapping[str, Array]) -> str:
+    if name in built and equal(found, built[name]):
+        return "never set: it is what the port was built with"
+    if _constant(found):
+        return f"constant: {found.flat[0]:g} everywhere"
+    return ""
+
+
+def _constant(array: Array) -> bool:
+    return bool(array.size > 1 and np.all(array == array.flat[0]))
+
+
+def _scaled(found: Array, wanted: Array) -> str:
+    if not wanted.size or wanted.dtype.kind != "f" or not np.all(np.isfinite(found)):
+        return ""
+    at = int(np.argmax(np.abs(wanted)))
+    factor = float(found.flat[at] / wanted.flat[at]) if wanted.flat[at] else 0.0
+    if factor and equal(found, np.asarray(wanted * factor)):
+        return f"scaled: {factor:g} times the values"
+    if wanted.size > 1 and np.ptp(shift := found.astype(np.float64) - wanted) <= (
+        _TOLERANCE * float(np.max(np.abs(wanted)))
+    ):
+        return f"shifted: {float(shift.flat[0]):+g} everywhere"
+    return ""
+
+
+def _apart(found: Array, wanted: Array) -> str:
+    if found.dtype.kind not in "fiub" or not wanted.size:
+        return "other values"
+    apart = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
+    differ = int(np.sum(apart > 0))
+    return f"other values: {differ:,} of {apart.size:,}, by {np.max(apart):.3g} at most"
+
+
+__all__ = ["Converted", "block_order", "checked", "compare", "difference", "equal"]
