@@ -11,6 +11,11 @@ from conformance.port.measure import Measured, Unmeasured
 from conformance.port.phrase import Phrase, number
 from conformance.port.result import Measure, Verdict
 
+DEAD = 2.0**-12
+"""No signal: what varies between inputs is less than 4,096 roundoffs of the values themselves."""
+NOISE = 1e-2
+"""Float32 itself is this far from float64, relative to the signal: it proves nothing."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -18,7 +23,8 @@ class Budget:
 
     Up to `same` it is the same function, from `differs` on another; between, it cannot be told.
     `peak_same` and `peak_differs` say so of the worst part alone (`Measure.peak`).  One draw of
-    many from `outlier` on is enough for not being the same.
+    many from `outlier` on is enough for not being the same.  `dead` and `noise` say when agreement
+    shows nothing: see DEAD and NOISE.
     """
 
     same: float
@@ -26,6 +32,8 @@ class Budget:
     peak_same: float
     peak_differs: float
     outlier: float = inf
+    dead: float = DEAD
+    noise: float = NOISE
 
 
 OUTPUT = Budget(same=4, differs=8, peak_same=8, peak_differs=32, outlier=32)
@@ -42,17 +50,13 @@ GRADIENT = Budget(same=8, differs=32, peak_same=inf, peak_differs=inf)
 draw shows a difference of 1e-4 and more between two right implementations."""
 STATE = Budget(same=8, differs=32, peak_same=32, peak_differs=256)
 """Running statistics after one pass in training mode: sums over a batch."""
-STEP = Budget(same=8, differs=32, peak_same=inf, peak_differs=inf)
+STEP = Budget(same=8, differs=32, peak_same=inf, peak_differs=inf, dead=2.0**-4, noise=2.0**-4)
 """The update one optimizer step makes.  Adam's first step divides a gradient by itself, so where
-the gradient is noise the update is, too: hence no look at single parts."""
+the gradient is noise the update is, too: hence no look at single parts.  An update is small next
+to its parameter, whose rounding it shares: below 16 roundoffs of that nothing is said of it."""
 TRAJECTORY = Budget(same=8, differs=32, peak_same=inf, peak_differs=inf)
 """All parameters after some steps, against the greater of float32's own distance and that of
 float32 on inputs perturbed by one roundoff."""
-
-DEAD = 2.0**-12
-"""No signal: what varies between inputs is less than 4,096 roundoffs of the values themselves."""
-NOISE = 1e-2
-"""Float32 itself is this far from float64, relative to the signal: it proves nothing."""
 
 
 @dataclass(frozen=True)
@@ -118,15 +122,18 @@ def _verdict(measures: Sequence[Measure], budget: Budget) -> tuple[Verdict, str]
         return Verdict.UNRESOLVED, _farther(ratio)
     if peak > budget.peak_same:
         return Verdict.UNRESOLVED, _part(peak, top.place)
-    return _shown(measures)
+    return _shown(measures, budget)
 
 
-def _shown(measures: Sequence[Measure]) -> tuple[Verdict, str]:
+def _shown(measures: Sequence[Measure], budget: Budget) -> tuple[Verdict, str]:
     """Return whether agreement within the budget shows anything."""
-    if any(item.signal == 0 for item in measures) or median(m.floor for m in measures) > DEAD:
+    if (
+        any(item.signal == 0 for item in measures)
+        or median(m.floor for m in measures) > budget.dead
+    ):
         return Verdict.UNRESOLVED, Phrase("no signal: next to nothing of it varies between inputs")
     noise = median(item.torch for item in measures)
-    if noise > NOISE:
+    if noise > budget.noise:
         words = "PyTorch's own float32 is off by {share} of the signal: nothing finer can be told"
         return Verdict.UNRESOLVED, Phrase(words, share=f"{noise:.1%}")
     return Verdict.SAME, ""
