@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Protocol
 
 from conformance.port.model import Array, CallKey, Captured, LayerCall, Precision
 from conformance.port.side import Side
@@ -15,20 +16,28 @@ BYTES = {"float64": 8, "float32": 4, "port": 4}
 """Bytes an element takes: in PyTorch's float64 and float32, and in the port."""
 
 
-@dataclass(frozen=True)
-class Pair:
-    """One call on both sides, or on one side only; `problem` says why nothing can be compared."""
+class Pair(Protocol):
+    """Calls of both sides that compute one thing, as ``port/aligned.py`` has them.
 
-    torch: LayerCall | None
-    mindspore: LayerCall | None
-    kind: str = ""
-    problem: str = ""
+    () where a side has none.  Where a side has several, one feeding the next, what came in is the
+    first one's and what went out the last one's.  `problem` says why nothing can be compared.
+    """
 
     @property
-    def depth(self) -> int:
-        """How many atomic layers it runs inside."""
-        call = self.torch or self.mindspore
-        return call.depth if call else 0
+    def torch(self) -> tuple[LayerCall, ...]:
+        """PyTorch's calls."""
+
+    @property
+    def mindspore(self) -> tuple[LayerCall, ...]:
+        """The port's calls."""
+
+    @property
+    def kind(self) -> str:
+        """Canonical kind of layer, or ""."""
+
+    @property
+    def problem(self) -> str:
+        """Why outputs cannot be compared, or ""."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Pass:
 
 
 @dataclass(frozen=True, eq=False)
-class Aligned:
+class Kept:
     """A pair with what was captured of it; None where a side has no such call, or kept nothing."""
 
     pair: Pair
@@ -76,22 +85,21 @@ def plan(pairs: Iterable[Pair], memory: int = MEMORY) -> list[list[Pair]]:
 
 def captures(
     torch: Side, port: Side, pairs: Sequence[Pair], on: Pass, memory: int = MEMORY
-) -> Iterator[Aligned]:
+) -> Iterator[Kept]:
     """Yield what every pair was given and returned, in order; a group costs three forward passes.
 
     Whoever keeps a yielded value beyond the next one keeps its memory.
     """
     for group in plan(pairs, memory):
-        keys = [pair.torch.key for pair in group if pair.torch]
-        others = [pair.mindspore.key for pair in group if pair.mindspore]
+        keys = [key for pair in group for key in _ends(pair.torch)]
+        others = [key for pair in group for key in _ends(pair.mindspore)]
         exact = _run(torch, keys, on, "float64")
         single = _run(torch, keys, on, "float32")
         ported = _run(port, others, on, "float32")
         while group:
             pair = group.pop(0)
-            one = pair.torch.key if pair.torch else None
-            other = pair.mindspore.key if pair.mindspore else None
-            yield Aligned(pair, _take(exact, one), _take(single, one), _take(ported, other))
+            ours = _take(exact, pair.torch), _take(single, pair.torch)
+            yield Kept(pair, *ours, _take(ported, pair.mindspore))
 
 
 def _run(
@@ -106,9 +114,18 @@ def _run(
     return dict(forward.captured)
 
 
-def _take(captured: dict[CallKey, Captured], key: CallKey | None) -> Captured | None:
-    return captured.pop(key, None) if key is not None else None
+def _take(captured: dict[CallKey, Captured], calls: Sequence[LayerCall]) -> Captured | None:
+    """Return what came into the first of the calls and went out of the last."""
+    ends = [captured.pop(key, None) for key in _ends(calls)]
+    if not ends or ends[0] is None or ends[-1] is None:
+        return None
+    return Captured(ends[0].inputs, ends[-1].outputs)
 
 
-def _elements(call: LayerCall | None) -> int:
-    return sum(prod(shape) for shape in (*call.inputs, *call.outputs)) if call else 0
+def _ends(calls: Sequence[LayerCall]) -> list[CallKey]:
+    return [call.key for call in (calls[:1] if len(calls) < 2 else (calls[0], calls[-1]))]
+
+
+def _elements(calls: Sequence[LayerCall]) -> int:
+    ends = {call.key: call for call in (*calls[:1], *calls[-1:])}
+    return sum(prod(shape) for c in ends.values() for shape in (*c.inputs, *c.outputs))

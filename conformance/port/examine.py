@@ -10,15 +10,17 @@ import numpy as np
 
 from conformance.errors import HarnessError
 from conformance.port.budget import LAYER, OUTPUT, judge_one
-from conformance.port.capture import MEMORY, Aligned, Pair, Pass, captures
+from conformance.port.capture import MEMORY, Kept, Pair, Pass, captures
 from conformance.port.measure import Measured, Unmeasured, measure
-from conformance.port.model import Array, Captured
+from conformance.port.model import Array, Captured, Precision
 from conformance.port.phrase import Phrase
 from conformance.port.result import LayerRow, Measure, Verdict
 from conformance.port.side import Side
 
 FUSED = 2
 """How many following layers of one side may belong to a single layer of the other."""
+FATAL = ("Died", "Hung")
+"""Kinds of failure after which a side answers nothing more."""
 Arrays = tuple[Array, ...]
 SEVERITY = (Verdict.NOT_COMPARED, Verdict.SAME, Verdict.UNRESOLVED, Verdict.DIFFERS)
 
@@ -55,25 +57,28 @@ def examine(
     torch: Side, port: Side, pairs: Sequence[Pair], on: Pass, memory: int = MEMORY
 ) -> Iterator[Seen]:
     """Yield what is seen of every pair, in the order of execution."""
-    for number, aligned in enumerate(captures(torch, port, pairs, on, memory)):
-        yield _Examiner(torch, port, on, aligned, pairs[number + 1 :]).seen()
+    for place, kept in enumerate(captures(torch, port, pairs, on, memory)):
+        yield _Examiner(torch, port, on, kept, pairs[place + 1 : place + 1 + FUSED]).seen()
 
 
 def skipped(pair: Pair) -> LayerRow | None:
     """Return the row of a pair that cannot be compared; None for one that can."""
-    one, other = pair.torch, pair.mindspore
-    problem: str = pair.problem
-    if not problem and other is None:
-        problem = Phrase("only in PyTorch")
-    if not problem and one is None:
-        problem = Phrase("only in the port")
+    problem = pair.problem
+    if not pair.mindspore:
+        problem = problem or Phrase("only in PyTorch")
+    elif not pair.torch:
+        problem = problem or Phrase("only in the port")
     if not problem:
         return None
     return replace(_row(pair), problem=problem)
 
 
+def _depth(pair: Pair) -> int:
+    return (*pair.torch, *pair.mindspore)[0].depth
+
+
 def _row(pair: Pair) -> LayerRow:
-    one, other = (call.key if call else None for call in (pair.torch, pair.mindspore))
+    one, other = (calls[0].key if calls else None for calls in (pair.torch, pair.mindspore))
     return LayerRow(one, other, pair.kind, None, None, None, Verdict.NOT_COMPARED)
 
 
@@ -81,23 +86,23 @@ class _Examiner:
     """Examines one pair; `after` are the pairs that follow."""
 
     def __init__(
-        self, torch: Side, port: Side, on: Pass, aligned: Aligned, after: Sequence[Pair]
+        self, torch: Side, port: Side, on: Pass, kept: Kept, after: Sequence[Pair]
     ) -> None:
         self.torch, self.port, self.on, self.after = torch, port, on, after
-        self.pair = aligned.pair
-        self.exact, self.single, self.ported = aligned.exact, aligned.torch, aligned.port
+        self.pair = kept.pair
+        self.exact, self.single, self.ported = kept.exact, kept.torch, kept.port
 
     def seen(self) -> Seen:
         flow = _flow(self.single, self.ported)
         lone = skipped(self.pair)
         if lone is not None:
-            return Seen(lone, self.pair.depth, flow)
+            return Seen(lone, _depth(self.pair), flow)
         exact, single, ported = self.exact, self.single, self.ported
         row = _row(self.pair)
         if exact is None or single is None or ported is None:
             side = "the port" if ported is None else "PyTorch"
             words = Phrase("not called in {side} with these inputs", side=side)
-            return Seen(replace(row, problem=words), self.pair.depth, flow)
+            return Seen(replace(row, problem=words), _depth(self.pair), flow)
         came_in = _tensors(exact.inputs, single.inputs, ported.inputs)
         went_out: Measured | None = _tensors(exact.outputs, single.outputs, ported.outputs)
         row = replace(row, came_in=_measure(came_in), went_out=_measure(went_out))
@@ -108,7 +113,7 @@ class _Examiner:
         row = replace(row, replayed=_measure(alone))
         verdict, reason = _verdict(came_in, went_out, alone, problem if not fused else "")
         row = replace(row, verdict=verdict, problem=row.problem or reason)
-        return Seen(row, self.pair.depth, flow, came_in, went_out)
+        return Seen(row, _depth(self.pair), flow, came_in, went_out)
 
     def _alone(self, single: Captured, ported: Captured) -> tuple[Measured | None, str, bool]:
         """Return the layer alone, why there is no such measure, and whether layers were joined."""
@@ -122,6 +127,8 @@ class _Examiner:
             if judge_one(alone, LAYER).verdict is Verdict.DIFFERS:
                 return self._joined(truth, single.outputs, out, alone)
         except HarnessError as error:
+            if getattr(error, "kind", "") in FATAL:
+                raise
             return None, Phrase("it cannot be called alone: {error}", error=str(error)), False
         return alone, "", False
 
@@ -131,13 +138,14 @@ class _Examiner:
         """Try the layers that follow on one side only as parts of this one: a fused activation."""
         names: list[str] = []
         side = None
-        for pair in self.after[:FUSED]:
-            call = pair.torch or pair.mindspore
+        for pair in self.after:
+            calls = pair.torch or pair.mindspore
             here = self.torch if pair.torch else self.port
-            if call is None or (pair.torch and pair.mindspore) or side not in (None, here):
+            if (pair.torch and pair.mindspore) or side not in (None, here):
                 break
-            side, last = here, call.key.layer
-            names.append(last)
+            side = here
+            last = [call.key.layer for call in calls]
+            names += last
             try:
                 if side is self.torch:
                     truth = self._replay(side, truth, "float64", last)
@@ -158,17 +166,25 @@ class _Examiner:
         return alone, "", False
 
     def _replay(
-        self, side: Side, inputs: Arrays, precision: str = "float32", layer: str | None = None
+        self,
+        side: Side,
+        tensors: Arrays,
+        precision: Precision = "float32",
+        layers: Sequence[str] | None = None,
     ) -> Arrays:
-        call = self.pair.torch if side is self.torch else self.pair.mindspore
-        name = layer if layer is not None else call.key.layer if call else ""
-        return side.replay(
-            name,
-            inputs,
-            training=self.on.training,
-            precision="float64" if precision == "float64" else "float32",
-            graph=self.on.graph and side is self.port,
-        )
+        """Call the pair's layers of a side, or `layers`, one after the other."""
+        if layers is None:
+            calls = self.pair.torch if side is self.torch else self.pair.mindspore
+            layers = [call.key.layer for call in calls]
+        for layer in layers:
+            tensors = side.replay(
+                layer,
+                tensors,
+                training=self.on.training,
+                precision=precision,
+                graph=self.on.graph and side is self.port,
+            )
+        return tensors
 
 
 def _verdict(

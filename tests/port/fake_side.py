@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from conformance.errors import HarnessError
-from conformance.port.capture import Pair
 from conformance.port.model import (
     Array,
     Backward,
@@ -252,19 +251,32 @@ def sequence(*names: str) -> Network:
     return network
 
 
-def pairs(torch: FakeSide, port: FakeSide, inputs: Sequence[Array]) -> list[Pair]:
+@dataclass(frozen=True)
+class Both:
+    """Calls that belong together: a `capture.Pair`."""
+
+    torch: tuple[LayerCall, ...]
+    mindspore: tuple[LayerCall, ...]
+    kind: str = ""
+    problem: str = ""
+
+
+def pairs(torch: FakeSide, port: FakeSide, inputs: Sequence[Array]) -> list[Both]:
     """Align calls by name, in PyTorch's order; what only the port calls stands where it does."""
-    ours = {call.key: call for call in port.trace(inputs)}
-    found = [Pair(c, ours.get(c.key), torch.parts[c.key.layer].kind) for c in torch.trace(inputs)]
-    both = {pair.torch.key for pair in found if pair.torch}
+    theirs = {call.key: call for call in port.trace(inputs)}
+    found = []
+    for call in torch.trace(inputs):
+        mine = (theirs[call.key],) if call.key in theirs else ()
+        found.append(Both((call,), mine, torch.parts[call.key.layer].kind))
+    both = {pair.torch[0].key for pair in found}
     before: CallKey | None = None
-    for key, call in ours.items():
+    for key, call in theirs.items():
         if key not in both:
             place = next((n + 1 for n, p in enumerate(found) if _is(p, before)), 0)
-            found.insert(place, Pair(None, call, port.parts[key.layer].kind))
+            found.insert(place, Both((), (call,), port.parts[key.layer].kind))
         before = key
     return found
 
 
-def _is(pair: Pair, key: CallKey | None) -> bool:
-    return any(call is not None and call.key == key for call in (pair.torch, pair.mindspore))
+def _is(pair: Both, key: CallKey | None) -> bool:
+    return any(call.key == key for call in (*pair.torch, *pair.mindspore))

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from conformance.port.budget import OUTPUT, Judgement, judge
-from conformance.port.capture import Pair, Pass, captures, need, plan
+from conformance.port.capture import Pass, captures, need, plan
 from conformance.port.divergence import Found, find
 from conformance.port.examine import examine
 from conformance.port.measure import measure
 from conformance.port.model import Array, CallKey, LayerCall
 from conformance.port.result import LayerRow, Verdict
-from tests.port.fake_side import Call, FakeSide, Network, pairs, sequence
+from tests.port.fake_side import Both, Call, FakeSide, Network, pairs, sequence
 from tests.port.layers import Layer, dense, gelu, layer_norm, relu
 
 WIDTH, BLOCKS = 32, 4
@@ -267,6 +267,23 @@ def test_a_fused_activation_is_compared_with_the_layer_that_does_the_same(inside
     assert row(found, "norm").problem.startswith("compared together with act, of its own in ")
 
 
+@pytest.mark.parametrize("wrong", [False, True])
+def test_calls_that_were_aligned_with_a_sequence(wrong: bool) -> None:
+    made, short, long = fused(True)
+    norm = made["norm"]
+    one = made | {"norm": _NormAndRelu("layer_norm", norm.values, norm.settings)}
+    two = made | {"act": gelu() if wrong else relu()}
+    torch, port = FakeSide("torch", one, short), FakeSide("mindspore", two, long)
+    x = np.random.RandomState(4).randn(16, 12).astype(np.float32)
+    first, middle, act, last = pairs(torch, port, [x])
+    together = Both(middle.torch, (*middle.mindspore, *act.mindspore), middle.kind)
+    seen = list(examine(torch, port, [first, together, last], Pass([x])))
+    assert seen[1].row.verdict is (Verdict.DIFFERS if wrong else Verdict.SAME)
+    assert seen[1].row.problem[:3] == ("the" if wrong else "")
+    assert seen[1].row.went_out is not None
+    assert (seen[1].row.went_out.ratio > OUTPUT.differs) is wrong
+
+
 def test_an_activation_in_the_glue_of_one_side() -> None:
     made, short, _ = fused(True)
     norm = made["norm"]
@@ -321,8 +338,8 @@ def test_groups_fit_into_memory() -> None:
     def call(name: str, size: int) -> LayerCall:
         return LayerCall(CallKey(name), ((size,),), ((size, 2),))
 
-    made = [Pair(call(str(n), 10), call(str(n), 10)) for n in range(5)]
-    big = Pair(call("big", 1000), None)
+    made = [Both((call(str(n), 10),), (call(str(n), 10),)) for n in range(5)]
+    big = Both((call("big", 1000),), ())
     assert need(made[0]) == 30 * 12 + 30 * 4
     assert need(big) == 3000 * 12
     groups = plan([*made[:2], big, *made[2:]], memory=3 * need(made[0]))
