@@ -90,7 +90,8 @@ def step(
             before = start[name].astype(np.float64)
             y, noisy, mine = (after[name] - before for after in (exact, single, own))
             found[name].append(measured := _update(y, noisy, mine, before))
-            if judge_one(measured, STEP).verdict is Verdict.DIFFERS:
+            empty = name in gradients.without
+            if not empty and judge_one(measured, STEP).verdict is Verdict.DIFFERS:
                 fits[name].append(fit(mine, y, before, slopes.get(name)))
             if y.any() and not mine.any():
                 unmoved.add(name)
@@ -100,7 +101,7 @@ def step(
     wrong = {row.torch for row in rows if row.verdict is Verdict.DIFFERS}
     return Stepped(
         tuple(_said(row, unmoved) for row in rows),
-        {name: _middle(fits[name]) for name in fits if name in wrong},
+        {name: _middle(draws) for name, draws in fits.items() if name in wrong},
         frozenset(unmoved & wrong),
         *rates,
     )
@@ -129,7 +130,7 @@ def coupled(update: Array, gradient: Array, parameter: Array) -> float | None:
 
     Adam's first update has the sign of -(gradient + decay * parameter), so it runs uphill just
     where the parameter is larger than the gradient / decay and of the other sign.  None where no
-    decay tells those elements from the others.
+    decay tells those elements from the others; a lower bound where all run uphill that can.
     """
     u, g, p = (np.ravel(array).astype(np.float64) for array in (update, gradient, parameter))
     live = (u != 0) & (g != 0) & (p != 0)
