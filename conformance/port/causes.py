@@ -1,0 +1,220 @@
+"""From evidence to causes: what is likely wrong, where, and what says so, the likeliest first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from conformance.port.budget import LAYER
+from conformance.port.evidence import Evidence, Suspect
+from conformance.port.phrase import Phrase, joined, listed, number
+from conformance.port.result import Cause, Divergence, StaticDifference, Verdict
+from conformance.port.settings import said
+
+FIRST, AT, ELSEWHERE, LIKELY, UNPROVEN = range(5)
+"""Ranks: at the first divergence; at a layer that differs; elsewhere; by kind; nothing measured."""
+
+
+def suspects(evidence: Evidence) -> list[Suspect]:
+    """Return all suspects of the forward passes and the running statistics, likeliest first."""
+    found = [*_settings(evidence), *_values(evidence), *_unmapped(evidence)]
+    explained = {layer for item in found for layer in item.layers if item.rank < UNPROVEN}
+    found += _divergences(evidence, explained)
+    return sorted(found, key=lambda item: item.rank)
+
+
+# Settings ---------------------------------------------------------------------------------------
+
+
+def _settings(evidence: Evidence) -> Iterator[Suspect]:
+    groups: dict[tuple[str, str, str, str], list[StaticDifference]] = {}
+    for item in evidence.static:
+        kind = _kind(evidence, item.mindspore_layer)
+        groups.setdefault((kind, item.setting, item.torch, item.mindspore), []).append(item)
+    for (kind, setting, torch, mindspore), items in groups.items():
+        layers = [item.mindspore_layer for item in items]
+        ranks = [_rank(evidence, layer) for layer in layers]
+        rank = min(ranks)
+        if items[0].trains:
+            moved = _moved(evidence, layers)
+            rank = AT if moved else UNPROVEN
+            proof: str = moved or Phrase("only training shows it")
+        elif rank == UNPROVEN:
+            continue  # It changes nothing that was measured; the table of settings shows it.
+        else:
+            layers = [n for n, own in zip(layers, ranks, strict=True) if own < UNPROVEN]
+            proof = _proof(evidence, layers, setting, mindspore)
+        where = listed([item.torch_layer for item in items if item.mindspore_layer in layers])
+        words = said(kind, setting, torch, mindspore)
+        cause = Cause(setting, where, words, items[0].page, None, proof)
+        yield Suspect(cause, rank, tuple(layers), setting)
+
+
+def _kind(evidence: Evidence, layer: str) -> str:
+    row = evidence.row(layer)
+    return row.kind if row else ""
+
+
+def _rank(evidence: Evidence, layer: str) -> int:
+    """Return how directly measurements point at a layer of the port."""
+    if any(f.first and _named(f.first, layer) and f.first.kind == "layer" for f in evidence.found):
+        return FIRST
+    row = evidence.row(layer)
+    if row is not None and row.verdict is Verdict.DIFFERS:
+        return AT
+    if row is not None and row.replayed is not None and row.replayed.ratio > LAYER.same:
+        return ELSEWHERE
+    return UNPROVEN
+
+
+def _proof(evidence: Evidence, layers: Sequence[str], setting: str, value: str) -> Phrase:
+    rows = [row for layer in layers if (row := evidence.row(layer)) is not None and row.replayed]
+    most = max((r.replayed.ratio for r in rows if r.replayed), default=0.0)
+    told: list[Phrase] = []
+    if rows:
+        told.append(_alone(most))
+    if setting == "padding" and "same" in value:
+        told += _sizes(evidence)
+    return joined(told)
+
+
+def _alone(ratio: float) -> Phrase:
+    words = "alone on PyTorch's input it is {ratio} times farther from float64 than float32 is"
+    return Phrase(words, ratio=number(ratio))
+
+
+def _sizes(evidence: Evidence) -> list[Phrase]:
+    """Return which input sizes agree and which differ, where there are both."""
+    by = {
+        verdict: sorted({row.size for row in evidence.forward if row.verdict is verdict})
+        for verdict in (Verdict.SAME, Verdict.DIFFERS)
+    }
+    agree = [size for size in by[Verdict.SAME] if size not in by[Verdict.DIFFERS]]
+    if not agree or not by[Verdict.DIFFERS]:
+        return []
+    words = "the port agrees at size {same} and differs at {other}"
+    return [Phrase(words, same=", ".join(agree), other=", ".join(by[Verdict.DIFFERS]))]
+
+
+def _moved(evidence: Evidence, layers: Sequence[str]) -> str:
+    """Return what the running statistics of layers show, or ""."""
+    for row in evidence.state:
+        owner = row.mindspore.rpartition(".")[0]
+        if row.verdict is Verdict.DIFFERS and owner in layers:
+            return Phrase("{tensor} {problem}", tensor=row.torch, problem=row.problem)
+    return ""
+
+
+# Values -----------------------------------------------------------------------------------------
+
+
+def _values(evidence: Evidence) -> Iterator[Suspect]:
+    told: set[str] = set()
+    for item in evidence.mistakes:
+        if item.tensor in told:
+            continue
+        told.add(item.tensor)
+        tensors: tuple[str, ...] = (item.tensor,)
+        if item.partner and any(m.tensor == item.partner for m in evidence.mistakes):
+            told.add(item.partner)
+            tensors = (item.tensor, item.partner)
+        rank, layer = _owner(evidence, item.tensor)
+        words = Phrase("{tensor} {what}", tensor=item.tensor, what=item.words)
+        proof = Phrase("the port's values, read back in PyTorch's layout")
+        cause = Cause("weights", item.tensor, words, "", None, proof)
+        layers = (layer,) if layer else ()
+        yield Suspect(cause, rank, layers, tensors=tensors)
+
+
+def _unmapped(evidence: Evidence) -> Iterator[Suspect]:
+    for row in evidence.weights:
+        if row.problem:
+            name = row.torch or row.mindspore
+            rank, layer = _owner(evidence, row.torch, row.mindspore)
+            words = Phrase("{tensor}: {problem}", tensor=name, problem=row.problem)
+            cause = Cause("weights", name, words, "", None, Phrase("the map of tensors"))
+            yield Suspect(cause, rank, (layer,) if layer else (), tensors=(name,))
+
+
+def _owner(evidence: Evidence, torch: str, mindspore: str = "") -> tuple[int, str]:
+    """Return the rank of a tensor's layer, and the port's name of that layer ("" for unknown)."""
+    for found in evidence.found:
+        for row in found.rows:
+            mine = row.torch is not None and row.torch.layer == torch.rpartition(".")[0] and torch
+            its = (
+                row.mindspore and row.mindspore.layer == mindspore.rpartition(".")[0] and mindspore
+            )
+            if (mine or its) and row.mindspore is not None:
+                layer = row.mindspore.layer
+                return min(_rank(evidence, layer), LIKELY), layer
+    return LIKELY, ""
+
+
+# Divergences that nothing static explains -------------------------------------------------------
+
+
+def _divergences(evidence: Evidence, explained: set[str]) -> Iterator[Suspect]:
+    told: set[tuple[str, str]] = set()
+    for item in evidence.divergences:
+        name = item.mindspore.layer if item.mindspore else ""
+        if (item.kind, name) in told or (item.kind == "layer" and name in explained):
+            continue
+        told.add((item.kind, name))
+        rank = FIRST if any(item == found.first for found in evidence.found) else AT
+        if item.kind == "glue":
+            yield Suspect(_glue(item), rank)
+        else:
+            yield Suspect(_layer(evidence, item, name), rank, (name,))
+
+
+def _layer(evidence: Evidence, item: Divergence, name: str) -> Cause:
+    row = evidence.row(name)
+    ratio = row.replayed.ratio if row and row.replayed else 0.0
+    kind = evidence.types.get(name, "")
+    known = evidence.kernels.get(kind)
+    where = str(item.torch)
+    proof = _alone(ratio) if ratio else item.words
+    if known is not None and row and row.replayed:
+        floors = row.replayed.port / row.replayed.floor
+        if floors <= known.roundoffs:
+            words = Phrase(
+                "{kernel} is less accurate than PyTorch's, as the corpus knows: up to "
+                "{known} roundoffs, {here} here; the port is not at fault",
+                kernel=kind,
+                known=number(known.roundoffs),
+                here=number(floors),
+            )
+            return Cause("kernel", where, words, known.page, None, proof)
+    words = Phrase(
+        "{layer} ({kind}) computes something else, with settings and values that are equal as far "
+        "as they are known",
+        layer=where,
+        kind=(row.kind if row else "") or kind or Phrase("of unknown kind"),
+    )
+    return Cause("layer", where, words, "", None, proof)
+
+
+_ATTENTION = re.compile(r"attn|attention|qkv|q_proj|k_proj|v_proj|query|key|value|softmax", re.I)
+
+
+def _glue(item: Divergence) -> Cause:
+    names = [str(key) for key in item.after]
+    before: str = str(item.torch) if item.torch else Phrase("the model's output")
+    where = (
+        Phrase("between {after} and {before}", after=listed(names), before=before)
+        if names
+        else Phrase("before {before}", before=before)
+    )
+    last = _ATTENTION.search(" ".join(names)) is not None
+    if last and item.torch and _ATTENTION.search(item.torch.layer):
+        look = Phrase("look at the scale, the mask and the order of q, k and v")
+    elif names:
+        look = Phrase("look at the order of residual sum and activation, at reshapes and constants")
+    else:
+        look = Phrase("look at what is done to the model's inputs")
+    words = Phrase("the code {where} does something else; {look}", where=where, look=look)
+    return Cause("glue", where, words, "", None, item.words)
+
+
+def _named(item: Divergence, layer: str) -> bool:
+    return item.mindspore is not None and item.mindspore.layer == layer

@@ -1,0 +1,120 @@
+"""The verdict on a port: which one, and in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conformance.port.phrase import Phrase, joined, listed
+from conformance.port.result import Cause, Divergence, ForwardRow, LayerRow, TensorRow, Verdict
+
+
+def overall(
+    forward: Sequence[ForwardRow],
+    layers: Sequence[LayerRow],
+    tensors: Sequence[TensorRow],
+    others: Sequence[Verdict] = (),
+) -> Verdict:
+    """Return the verdict on the port, from outputs, layers, gradients, state, step and `others`.
+
+    A layer or tensor that cannot be told apart within kernels' noise does not unmake equal outputs;
+    one that differs does.  Without a single comparison of outputs there is nothing to say.
+    """
+    outputs = [row.verdict for row in forward]
+    wrong = [*(row.verdict for row in layers), *(row.verdict for row in tensors), *others]
+    if Verdict.DIFFERS in outputs or Verdict.DIFFERS in wrong:
+        return Verdict.DIFFERS
+    if not outputs or all(verdict is Verdict.NOT_COMPARED for verdict in outputs):
+        return Verdict.NOT_COMPARED
+    unclear = [row.verdict for row in tensors] + list(others)
+    if any(verdict is not Verdict.SAME for verdict in outputs) or Verdict.UNRESOLVED in unclear:
+        return Verdict.UNRESOLVED
+    return Verdict.SAME
+
+
+def sentence(
+    verdict: Verdict,
+    forward: Sequence[ForwardRow],
+    divergence: Divergence | None,
+    causes: Sequence[Cause],
+    trained: bool = False,
+) -> Phrase:
+    """Return the verdict in one sentence; `trained` says whether training was compared, too."""
+    if verdict is Verdict.SAME:
+        return _same(forward, trained)
+    if verdict is Verdict.NOT_COMPARED:
+        problems = list(dict.fromkeys(row.problem for row in forward if row.problem))
+        return Phrase(
+            "Nothing was compared: {why}.", why=problems[0] if problems else Phrase("no output")
+        )
+    if verdict is Verdict.UNRESOLVED:
+        reasons = list(dict.fromkeys(r.problem for r in forward if r.verdict is not Verdict.SAME))
+        why = next(filter(None, reasons), Phrase("what was measured lies between the budgets"))
+        return Phrase("It cannot be told whether the port is the same function: {why}.", why=why)
+    return _differs(forward, divergence, causes)
+
+
+def _same(forward: Sequence[ForwardRow], trained: bool) -> Phrase:
+    sizes = list(dict.fromkeys(row.size for row in forward))
+    draws = max((len(row.measures) for row in forward), default=0)
+    modes = list(dict.fromkeys(row.mode for row in forward))
+    words = "Same function: {what} agree at {sizes}, {draws} draws each, in {modes} mode."
+    what = Phrase("outputs, gradients and training") if trained else Phrase("outputs")
+    return Phrase(words, what=what, sizes=listed(sizes), draws=draws, modes=", ".join(modes))
+
+
+def _differs(
+    forward: Sequence[ForwardRow], divergence: Divergence | None, causes: Sequence[Cause]
+) -> Phrase:
+    agrees = all(row.verdict is not Verdict.DIFFERS for row in forward) and divergence is None
+    proven = [cause for cause in causes if cause.confirmed]
+    first = (proven or list(causes))[:1]
+    if agrees:
+        head = Phrase("Same function forward, but it does not train alike")
+        if not first:
+            return Phrase("{head}.", head=head)
+        return Phrase("{head}: {cause}{tail}.", head=head, cause=first[0].words, tail=_tail(proven))
+    if first and first[0].what == "kernel":
+        words = "No mistake of the port found, yet not the same numbers: {cause}."
+        return Phrase(words, cause=first[0].words)
+    head = Phrase("Not the same function")
+    if divergence is None:
+        if not first:
+            return Phrase("{head}; no layer alone explains it.", head=head)
+        return Phrase("{head}: {cause}{tail}.", head=head, cause=first[0].words, tail=_tail(proven))
+    place = _place(divergence)
+    if not first:
+        return Phrase("{head}: parts at {place}.", head=head, place=place)
+    if divergence.kind == "glue" and first[0].what == "glue":
+        return Phrase(
+            "{head}: parts {place}; {cause}.", head=head, place=place, cause=first[0].words
+        )
+    told = proven if len(proven) > 1 else first
+    what = joined([cause.words for cause in told])
+    where = Phrase("at {place}", place=place) if divergence.kind == "layer" else place
+    return Phrase(
+        "{head}: parts {where} ({what}){tail}.",
+        head=head,
+        where=where,
+        what=what,
+        tail=_tail(proven),
+    )
+
+
+def _place(divergence: Divergence) -> str:
+    if divergence.kind == "layer":
+        return str(divergence.torch)
+    after = listed([str(key) for key in divergence.after])
+    if divergence.torch is None:
+        return Phrase("after {after}, before the model's output", after=after)
+    if not after:
+        return Phrase("before {layer}", layer=str(divergence.torch))
+    return Phrase("between {after} and {layer}", after=after, layer=str(divergence.torch))
+
+
+def _tail(proven: Sequence[Cause]) -> Phrase:
+    """Return what putting the causes right showed, or the empty phrase."""
+    if not proven:
+        return Phrase("")
+    if len(proven) == 1:
+        return Phrase("; with {what} alone changed the port agrees", what=proven[0].what)
+    return Phrase("; with these {count} changed the port agrees", count=len(proven))

@@ -1,0 +1,209 @@
+"""Gradients of every parameter, running statistics and the loss of one pass in training mode."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from conformance.port.budget import GRADIENT, STATE, Budget, Judgement, judge
+from conformance.port.measure import ROUNDOFF, Measured, Unmeasured, measure, rms
+from conformance.port.model import Array, Backward
+from conformance.port.phrase import Phrase, number
+from conformance.port.result import Measure, TensorRow, Verdict
+from conformance.port.side import Side
+
+FITS = 1e-3
+"""What one factor leaves of a change, relative to it, where the factor explains the change."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs and targets of one draw."""
+
+    inputs: Sequence[Array]
+    targets: Sequence[Array] = ()
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """The map of tensors: the port's names by PyTorch's, and the port's arrays in PyTorch's layout.
+
+    `back` takes arrays by the port's names and returns them by PyTorch's, without those of which
+    the port has None.
+    """
+
+    names: Mapping[str, str]
+    back: Callable[[Mapping[str, Array | None]], Mapping[str, Array]]
+
+
+@dataclass(frozen=True)
+class Differentiated:
+    """What one pass forward and back shows.
+
+    `wrong` are parameters whose gradient differs, `without` those without a true gradient, such as
+    a bias before a normalisation: float32 has nothing but noise there.
+    """
+
+    loss: Judgement
+    gradients: tuple[TensorRow, ...]
+    state: tuple[TensorRow, ...]
+    wrong: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+
+
+def differentiate(
+    torch: Side, port: Side, tensors: Tensors, batches: Sequence[Batch], *, graph: bool = False
+) -> Differentiated:
+    """Compare losses, gradients and state over draws.  Values of both sides stay what they were."""
+    before = torch.read()
+    losses: list[tuple[float, float, float]] = []
+    gradients: dict[str, list[_Item]] = defaultdict(list)
+    state: dict[str, list[_Item]] = defaultdict(list)
+    for batch in batches:
+        exact = torch.differentiate(batch.inputs, batch.targets, precision="float64")
+        single = torch.differentiate(batch.inputs, batch.targets)
+        ported = port.differentiate(batch.inputs, batch.targets, graph=graph)
+        losses.append((exact.loss, single.loss, ported.loss))
+        for name, item in _gradients(exact, single, tensors.back(ported.gradients), tensors):
+            gradients[name].append(item)
+        for name, item in _states(exact, single, tensors.back(ported.state), before, tensors):
+            state[name].append(item)
+    rows = [_row(n, tensors, "gradient", found, GRADIENT) for n, found in gradients.items()]
+    without = [n for n, found in gradients.items() if _most(item.empty for item in found)]
+    return Differentiated(
+        _loss(losses),
+        tuple(rows),
+        tuple(_row(n, tensors, "state", found, STATE) for n, found in state.items()),
+        frozenset(row.torch for row in rows if row.verdict is Verdict.DIFFERS),
+        frozenset(without),
+    )
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One tensor in one draw: its measure, a remark, and whether it holds nothing but noise."""
+
+    measured: Measured
+    remark: str = ""
+    empty: bool = False
+
+
+NOISE_ONLY = "no gradient on either side: PyTorch's own float32 shows noise alone"
+
+
+def _gradients(
+    exact: Backward, single: Backward, ported: Mapping[str, Array], tensors: Tensors
+) -> Iterator[tuple[str, _Item]]:
+    known = [g for g in exact.gradients.values() if g is not None]
+    sizes = sum(g.size for g in known)
+    scale = float(np.sqrt(sum(g.size * rms(g) ** 2 for g in known) / sizes)) if sizes else 0.0
+    for name in tensors.names:
+        y, torch = exact.gradients.get(name), single.gradients.get(name)
+        port = ported.get(name)
+        if y is None or torch is None:
+            if port is not None and port.any():
+                words = Phrase("PyTorch gives it no gradient: it is frozen there")
+                yield name, _Item(Unmeasured(Verdict.DIFFERS, words))
+        elif port is None:
+            words = Phrase("the port gives it no gradient: it is frozen, or no parameter")
+            yield name, _Item(Unmeasured(Verdict.DIFFERS, words))
+        else:
+            yield name, _gradient(y, torch, port, scale)
+
+
+def _gradient(y: Array, torch: Array, port: Array, scale: float) -> _Item:
+    found = measure(y, torch, port, varies="values")
+    if isinstance(found, Unmeasured):
+        return _Item(found)
+    if found.torch * rms(y) >= rms(y):
+        unit = scale or 1.0
+        absolute = Measure(
+            port=rms(port) / unit,
+            torch=rms(torch) / unit,
+            floor=ROUNDOFF,
+            signal=unit,
+            largest=found.largest,
+        )
+        return _Item(absolute, Phrase(NOISE_ONLY), empty=True)
+    return _Item(found, "" if port.any() else Phrase("the port's gradient is zero"))
+
+
+def _states(
+    exact: Backward,
+    single: Backward,
+    ported: Mapping[str, Array],
+    before: Mapping[str, Array],
+    tensors: Tensors,
+) -> Iterator[tuple[str, _Item]]:
+    for name in tensors.names:
+        if name in exact.state and exact.state[name].dtype.kind == "f":
+            y, torch = exact.state[name], single.state[name]
+            port = ported.get(name)
+            if port is None:
+                words = Phrase("the port has no such state")
+                yield name, _Item(Unmeasured(Verdict.NOT_COMPARED, words))
+            else:
+                yield name, _state(y, torch, port, before[name])
+
+
+def _state(y: Array, torch: Array, port: Array, before: Array) -> _Item:
+    moved, moves = not np.array_equal(y, before), not np.array_equal(port, before)
+    if not moved:
+        if not moves:
+            still = Measure(0.0, 0.0, ROUNDOFF, signal=1.0)
+            return _Item(still, Phrase("moves on neither side"))
+        return _Item(Unmeasured(Verdict.DIFFERS, Phrase("moves in the port only")))
+    if not moves:
+        words = "does not move in the port: the layer runs as in evaluation, or its momentum is off"
+        return _Item(Unmeasured(Verdict.DIFFERS, Phrase(words)))
+    found = measure(y, torch, port, centre=before)
+    factor = times(port - before, y - before)
+    if factor is None or abs(factor - 1) < FITS:
+        return _Item(found)
+    words = "moves {factor} times as far as PyTorch's"
+    return _Item(found, Phrase(words, factor=number(factor)))
+
+
+def times(port: Array, y: Array) -> float | None:
+    """Return the factor by which `port` is `y`; None where no factor explains it."""
+    a, b = np.ravel(port).astype(np.float64), np.ravel(y).astype(np.float64)
+    square = float(b @ b)
+    if square == 0 or a.shape != b.shape:
+        return None
+    factor = float(a @ b) / square
+    return factor if rms(a - factor * b) <= FITS * max(rms(a), rms(b)) else None
+
+
+def _row(
+    name: str,
+    tensors: Tensors,
+    what: Literal["gradient", "state", "step"],
+    found: Sequence[_Item],
+    budget: Budget,
+) -> TensorRow:
+    judged = judge([item.measured for item in found], budget)
+    remarks = [item.remark for item in found if item.remark]
+    said = len(remarks) > len(found) / 2
+    if said and judged.verdict is Verdict.DIFFERS and judged.reason:
+        words = Phrase("{remark}; {reason}", remark=remarks[0], reason=judged.reason)
+        problem: str = words if remarks[0] != NOISE_ONLY else judged.reason
+    else:
+        problem = judged.reason or (remarks[0] if said else "")
+    return TensorRow(name, tensors.names[name], what, judged.measures, judged.verdict, problem)
+
+
+def _most(flags: Iterator[bool]) -> bool:
+    told = list(flags)
+    return sum(told) > len(told) / 2
+
+
+def _loss(losses: Sequence[tuple[float, float, float]]) -> Judgement:
+    """Judge the losses of all draws as one tensor, since one alone may be right by luck."""
+    if not losses:
+        return judge([], GRADIENT)
+    exact, single, ported = (np.array(column) for column in zip(*losses, strict=True))
+    return judge([measure(exact, single, ported, varies="values")], GRADIENT)

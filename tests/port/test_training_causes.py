@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from conformance.port.evidence import Suspect
+from conformance.port.result import Verdict
+from conformance.port.training_causes import Trained, training_suspects
+from tests.port.fake_side import FakeSide, Optimizer
+from tests.port.trained import Parts, passed, sides, stepped, walked
+
+
+def examined(torch: FakeSide, port: FakeSide, **more: object) -> list[Suspect]:
+    found = Trained(
+        more.get("forward", Verdict.SAME),  # type: ignore[arg-type]
+        passed(torch, port),
+        stepped(torch, port),
+        walked(torch, port),
+        more.get("told", frozenset()),  # type: ignore[arg-type]
+    )
+    return training_suspects(found)
+
+
+def first(torch: FakeSide, port: FakeSide, **more: object) -> tuple[str, str]:
+    found = examined(torch, port, **more)[0].cause
+    return found.what, found.words
+
+
+def adam(decay: float = 0.0, decoupled: bool = False, corrected: bool = True) -> Optimizer:
+    return Optimizer("adam", lambda n: 1e-3, 0.0, decay, decoupled, corrected)
+
+
+def test_a_right_port_has_no_suspect() -> None:
+    assert examined(*sides(ours=adam())) == []
+
+
+def test_a_frozen_parameter() -> None:
+    def change(made: Parts) -> None:
+        made["fc2"].settings["frozen"] = ("weight",)
+
+    found = examined(*sides(change))
+    assert [(s.cause.what, s.cause.words) for s in found] == [
+        ("frozen", "fc2.weight: not trained in the port")
+    ]
+    other = Optimizer(frozen=frozenset({"fc2.weight"}))
+    found = examined(*sides(ours=Optimizer(), theirs=other))
+    assert [s.cause.what for s in found] == ["frozen"]
+    assert found[0].tensors == ("fc2.weight",)
+
+
+def test_momentum_is_told_once() -> None:
+    def change(made: Parts) -> None:
+        made["bn"].settings["momentum"] = 0.9
+
+    what, words = first(*sides(change))
+    assert what == "momentum"
+    assert words.startswith("running statistics move otherwise: bn.running_mean, bn.running_var")
+    assert examined(*sides(change), told=frozenset({("momentum", "bn")})) == []
+
+
+def test_a_cell_that_runs_as_in_evaluation() -> None:
+    def change(made: Parts) -> None:
+        made["bn"].settings["momentum"] = 0.0
+
+    assert first(*sides(change))[0] == "training mode"
+
+
+def test_coupled_decay() -> None:
+    what, words = first(*sides(ours=adam(0.1, decoupled=True), theirs=adam(0.1)))
+    assert what == "optimizer"
+    assert words == (
+        "the port adds its weight decay, about 0.1, to the gradient (coupled), PyTorch's is "
+        "decoupled, as AdamW's"
+    )
+    words = first(*sides(ours=adam(0.1), theirs=adam(0.1, decoupled=True)))[1]
+    assert words.startswith("PyTorch adds its weight decay, about 0.1, to the gradient")
+
+
+def test_no_decay_another_decay_and_another_rate() -> None:
+    words = first(*sides(ours=adam(0.1, decoupled=True), theirs=adam()))[1]
+    assert words.startswith(
+        "the port takes 0.0001 of each parameter less than PyTorch in a step, a weight decay of 0.1"
+    )
+    words = first(*sides(ours=adam(0.1, decoupled=True), theirs=adam(0.3, decoupled=True)))[1]
+    assert "more than PyTorch in a step, a decay of 0.2 at rate 0.001" in words
+
+
+def test_no_bias_correction() -> None:
+    assert "no bias correction" in first(*sides(ours=adam(), theirs=adam(corrected=False)))[1]
+
+
+@pytest.mark.parametrize("by", [1, -1])
+def test_a_schedule_off_by_one(by: int) -> None:
+    def rate(n: int) -> float:
+        return 0.1 * 0.5 ** (max(n, 0) // 2)
+
+    torch, port = sides(ours=Optimizer(rate=rate), theirs=Optimizer(rate=lambda n: rate(n + by)))
+    found = examined(torch, port)
+    assert [s.cause.what for s in found] == ["schedule"]
+    assert "off by one" in found[0].cause.words
+    assert "in PyTorch 0.1, 0.1, 0.05" in found[0].cause.evidence
+
+
+def test_a_schedule_off_by_one_that_the_first_step_shows() -> None:
+    def rate(n: int) -> float:
+        return 0.1 * 0.9**n
+
+    torch, port = sides(ours=Optimizer(rate=rate), theirs=Optimizer(rate=lambda n: rate(n + 1)))
+    found = examined(torch, port)
+    assert found[0].cause.what == "schedule"
+    assert [s.cause.words for s in found[1:]] == ["the port's rate is 0.09, PyTorch's 0.1"]
+
+
+def test_momentum_of_the_optimizer() -> None:
+    what, words = first(*sides(ours=Optimizer(momentum=0.9), theirs=Optimizer(momentum=0.8)))
+    assert what == "optimizer"
+    assert words.startswith("the first step agrees, later ones do not")
+
+
+def test_a_wrong_function_is_not_told_again_as_gradient_or_loss() -> None:
+    def change(made: Parts) -> None:
+        made["fc2"].values["weight"] = np.array(made["fc2"].values["weight"][::-1])
+
+    torch, port = sides(change)
+    found = Trained(Verdict.DIFFERS, passed(torch, port))
+    assert training_suspects(found) == []
+    found = Trained(Verdict.SAME, passed(torch, port))
+    assert [s.cause.what for s in training_suspects(found)] == ["loss"]
