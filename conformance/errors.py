@@ -44,3 +44,19 @@ class CorpusError(CallerError):
 
 class HarnessError(ConformanceError):
     """The harness could not do its job: no target started, nothing executed, a broken run file."""
+
+
+class PortFailed(HarnessError):
+    """One side of a port could not do what was asked of it; one line that says which and what.
+
+    `kind` names the failure where there is a name for it: ``NaN``, ``OutOfMemory``, ``NoKernel``,
+    ``Import``, ``Build``, ``Checkpoint``, ``Random``, ``Died``, ``Hung``, or an exception's class.
+    `layer` is the layer in which it happened, None when in none.
+    """
+
+    def __init__(
+        self, message: str, *, side: str = "", method: str = "", kind: str = "",
+        layer: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(message)
+        self.side, self.method, self.kind, self.layer = side, method, kind, layer

@@ -18,7 +18,8 @@ class TensorInfo:
     """A parameter or buffer of a model, by the name its framework gives it.
 
     `layer` is the name of the layer that owns it, "" for the model itself; `trainable` says that
-    the framework would update it in training.
+    the framework would update it in training.  A tensor that has several names is listed by each;
+    `same_as` is the first of them, "" for the first itself.
     """
 
     name: str
@@ -26,6 +27,7 @@ class TensorInfo:
     dtype: str
     trainable: bool
     layer: str
+    same_as: str = ""
 
 
 @dataclass(frozen=True)

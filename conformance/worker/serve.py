@@ -1,6 +1,7 @@
 """The worker's main loop, which ``run/gateway.py`` starts in the framework's interpreter.
 
-Requests, in order: ``("run", key, message, timeout)``, ``("describe", key, apis)``.
+Requests, in order: ``("run", key, message, timeout)``, ``("describe", key, apis)``,
+``("port", key, method, arguments)``, which the framework's session answers (``port.py``).
 Replies: ``(key, reply)``.  The first message out is ``("hello", info)`` or
 ``("unavailable", reason)``.
 
@@ -23,7 +24,10 @@ import numpy as np
 
 from conformance.worker.base import Adapter, TargetUnavailable
 from conformance.worker.describe import describe
+from conformance.worker.port import Session
+from conformance.worker.port_calls import Recorder, Trail
 
+_SESSIONS = "conformance.worker.port_{}"
 TIMED_OUT_BANNER = "Timeout ("
 """How faulthandler's watchdog begins what it writes before it ends the process."""
 
@@ -42,8 +46,21 @@ def serve(channel: Any, framework: str, device: str, mode: str) -> None:
         return
     gc.freeze()  # what the imports left is not garbage; looking through it costs every call
     channel.send(("hello", {**adapter.info(), **_host()}))
+    session: Session | None = None
     for request in channel:
-        channel.send((request[1], _answer(adapter, request)))
+        if request[0] == "port":
+            session = session or _session(module, adapter)
+            channel.send((request[1], session.answer(*request[2:])))
+        else:
+            channel.send((request[1], _answer(adapter, request)))
+
+
+def _session(module: Any, adapter: Adapter) -> Session:
+    """Return a session on the adapter's device; an adapter's module may bring one of its own."""
+    Recorder.trail = Trail(Path.cwd())
+    own = getattr(module, "SESSION", None)
+    made: type[Session] = own or importlib.import_module(_SESSIONS.format(adapter.root)).SESSION
+    return made(adapter.device, adapter.mode)
 
 
 def _answer(adapter: Adapter, request: tuple[Any, ...]) -> Any:

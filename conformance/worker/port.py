@@ -1,0 +1,243 @@
+"""A user's model inside its framework's interpreter, asked questions by ``port/remote.py``.
+
+Runs inside a framework's interpreter: standard library and NumPy only.  `Session.answer` takes and
+gives wire messages; everything below it speaks of NumPy arrays and builtin types, so a framework's
+own session needs to know nothing of the wire.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conformance.worker import wire
+from conformance.worker.port_abstract import (
+    Abstract,
+    Arrays,
+    Differentiated,
+    Message,
+    Ran,
+    Recipe,
+)
+from conformance.worker.port_calls import Array, Key, Recorder
+from conformance.worker.port_errors import SessionError, failure, import_callable
+
+__all__ = ["Abstract", "Arrays", "Differentiated", "Message", "Ran", "Recipe", "Session"]
+
+
+class Session(Abstract):
+    """What is the same in every framework."""
+
+    METHODS = (
+        "build", "info", "layers", "tensors", "read", "write", "load", "save", "calibrate",
+        "still", "patch", "trace", "run", "replay", "differentiate", "begin", "step",
+    )  # fmt: skip
+
+    def __init__(self, device: str = "", mode: str = "") -> None:
+        self.device, self.mode = device, mode
+        self.loss: Callable[..., Any] | None = None
+        self.optimizer: Recipe | None = None
+        self.schedule: Recipe | None = None
+        self.folders: list[str] = []
+        self.running: list[str] = []
+        """Layers that are being called, the innermost last."""
+
+    def answer(self, method: str, arguments: Message) -> tuple[str, Any]:
+        """Return ``("ok", value)`` or ``("failed", {"type", "message", "layer", "where"})``."""
+        self.running = []
+        if Recorder.trail is not None:
+            Recorder.trail.mark([])
+        try:
+            if method not in self.METHODS:
+                raise SessionError("Protocol", f"no method {method!r}")
+            handler = getattr(self, f"answer_{method}", None) or getattr(self, method)
+            return "ok", handler(**arguments)
+        except (Exception, SystemExit) as error:
+            layer = self.running[-1] if self.running else None
+            return "failed", failure(error, layer, self.folders, self.unsupported)
+
+    # Building ---------------------------------------------------------------------------------
+
+    def answer_build(
+        self,
+        build: str,
+        arguments: Mapping[str, Any] | None = None,
+        path: Sequence[str] = (),
+        folder: str = "",
+        seed: int = 0,
+        loss: str | None = None,
+        optimizer: Message | None = None,
+        schedule: Message | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        """Build the model that `build` names, and what it is trained with.
+
+        `path` are absolute folders to import from.  While the user's code builds, `folder` is the
+        current one, so that its relative paths mean what they mean in a script there.
+        """
+        if dtype != "float32":
+            raise SessionError("Build", f"models are built in float32, not {dtype}")
+        self.prepare()
+        self.folders = list(path)
+        sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
+        with _current(folder):
+            self.seed(seed)
+            self._take(
+                import_callable(build)(**(arguments or {})),
+                loss=import_callable(loss) if loss else None,
+                optimizer=self._recipe(optimizer),
+                schedule=self._recipe(schedule),
+            )
+
+    def adopt(
+        self,
+        model: Any,
+        loss: Callable[..., Any] | None = None,
+        optimizer: Recipe | None = None,
+        schedule: Recipe | None = None,
+    ) -> None:
+        """Take a copy of a model that the caller built and keeps.
+
+        A loss that is a class is made without arguments.
+        """
+        self._take(self.copied(model), loss, optimizer, schedule)
+
+    def copied(self, model: Any) -> Any:
+        """Return a copy of `model`, where the framework can copy: a session changes its own."""
+        return model
+
+    def _take(
+        self,
+        model: Any,
+        loss: Callable[..., Any] | None,
+        optimizer: Recipe | None,
+        schedule: Recipe | None,
+    ) -> None:
+        self.hold(model)
+        self.loss = loss() if isinstance(loss, type) else loss
+        self.optimizer, self.schedule = optimizer, schedule
+
+    def _recipe(self, given: Message | None) -> Recipe | None:
+        if given is None:
+            return None
+        module = given["build"].partition(":")[0]
+        native = any(f"{module}.".startswith(f"{package}.") for package in self.optimizers)
+        return Recipe(import_callable(given["build"]), given.get("arguments") or {}, native)
+
+    # From the wire and back -------------------------------------------------------------------
+
+    def answer_read(self, names: Sequence[str] | None, precision: str) -> Message:
+        """See `read`."""
+        return {name: packed(array) for name, array in self.read(names, precision).items()}
+
+    def answer_write(self, values: Message) -> None:
+        """See `write`."""
+        self.write({name: unpacked(value) for name, value in values.items()})
+
+    def answer_calibrate(self, inputs: Sequence[Message], seed: int) -> None:
+        """See `calibrate`."""
+        self.calibrate(_all(inputs), seed)
+
+    def answer_layers(self) -> list[Message]:
+        """See `layers`."""
+        return [{**layer, "settings": plain(layer["settings"])} for layer in self.layers()]
+
+    def answer_trace(self, inputs: Sequence[Message], training: bool) -> list[Message]:
+        """See `trace`."""
+        given = _all(inputs)
+        for i, array in enumerate(given):
+            if array.dtype.kind in "fc" and np.isnan(array).any():
+                raise SessionError("NaN", f"input {i} holds NaN")
+        return [call.message() for call in self.trace(given, training)]
+
+    def answer_run(
+        self,
+        inputs: Sequence[Message],
+        training: bool,
+        precision: str,
+        capture: Sequence[Key],
+        graph: bool,
+    ) -> Message:
+        """See `run`."""
+        wanted = {(layer, nth) for layer, nth in capture}
+        ran = self.run(_all(inputs), training, precision, wanted, graph)
+        captured = [
+            (key, tuple(map(packed, given)), tuple(map(packed, returned)))
+            for key, (given, returned) in ran.captured.items()
+        ]
+        return {"outputs": tuple(map(packed, ran.outputs)), "captured": captured}
+
+    def answer_replay(
+        self, layer: str, inputs: Sequence[Message], training: bool, precision: str, graph: bool
+    ) -> tuple[Message, ...]:
+        """See `replay`."""
+        return tuple(map(packed, self.replay(layer, _all(inputs), training, precision, graph)))
+
+    def answer_differentiate(
+        self,
+        inputs: Sequence[Message],
+        targets: Sequence[Message],
+        training: bool,
+        precision: str,
+        graph: bool,
+    ) -> Message:
+        """See `differentiate`."""
+        found = self.differentiate(_all(inputs), _all(targets), training, precision, graph)
+        gradients = {n: None if g is None else packed(g) for n, g in found.gradients.items()}
+        state = {name: packed(array) for name, array in found.state.items()}
+        return {"loss": float(found.loss), "gradients": gradients, "state": state}
+
+    def answer_step(
+        self, inputs: Sequence[Message], targets: Sequence[Message], precision: str
+    ) -> Message:
+        """See `step`."""
+        loss, rates = self.step(_all(inputs), _all(targets), precision)
+        return {"loss": float(loss), "rates": tuple(map(float, rates))}
+
+
+def packed(array: Array) -> Message:
+    """Return the wire form of an array."""
+    return wire.pack(array.dtype.name, array)
+
+
+def unpacked(value: Message) -> Array:
+    """Return the array in wire form `value`; bfloat16 as the float32 numbers that equal it."""
+    array = wire.unpack(value)
+    return wire.bfloat16_values(array) if value[wire.ARRAY][0] == "bfloat16" else array
+
+
+def plain(value: Any) -> Any:
+    """Return a setting as what execnet carries: what is no builtin type becomes its text."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return tuple(plain(item) for item in value)
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return None if value is None else str(value)
+
+
+def _all(values: Sequence[Message]) -> list[Array]:
+    return [unpacked(value) for value in values]
+
+
+@contextlib.contextmanager
+def _current(folder: str) -> Iterator[None]:
+    if not folder:
+        yield
+        return
+    if not Path(folder).is_dir():
+        raise SessionError("Build", f"{folder}: no such folder")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
