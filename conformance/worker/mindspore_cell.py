@@ -22,8 +22,12 @@ import mindspore as ms
 from conformance.worker import wire
 
 Message = dict[str, Any]
-_FOLDER = tempfile.TemporaryDirectory(prefix="cells-", dir=Path.cwd())
-"""In the worker's own folder, which goes when the worker goes."""
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder in the worker's own, which goes when the worker goes."""
+    return tempfile.TemporaryDirectory(prefix="cells-", dir=Path.cwd())
 
 
 def wrap(
@@ -134,7 +138,7 @@ def remember_sources() -> None:
 @cache
 def _cell_class(source: str) -> Any:
     name = f"conformance_cell_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
-    path = Path(_FOLDER.name, f"{name}.py")
+    path = Path(_folder().name, f"{name}.py")
     path.write_text(source)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
