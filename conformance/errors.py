@@ -60,3 +60,8 @@ class PortFailed(HarnessError):
     ) -> None:  # fmt: skip
         super().__init__(message)
         self.side, self.method, self.kind, self.layer = side, method, kind, layer
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the side is gone: nothing can be asked of it any more."""
+        return self.kind in ("Died", "Hung")

@@ -96,6 +96,11 @@ class Asking:
         """See `Side`."""
         self.ask("save", path=str(self.folder.absolute() / path))
 
+    def convert(self, function: str, values: Mapping[str, Array]) -> dict[str, Array]:
+        """See `Side`."""
+        given = {name: packed(value) for name, value in values.items()}
+        return _arrays(self.ask("convert", function=function, values=given))
+
     def calibrate(self, inputs: Sequence[Array], seed: int) -> None:
         """See `Side`."""
         self.ask("calibrate", inputs=_packed(inputs), seed=seed)

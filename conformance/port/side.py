@@ -60,6 +60,10 @@ class Side(Protocol):
         """Write a checkpoint file of the framework's own, or safetensors, by `path`'s suffix."""
         ...
 
+    def convert(self, function: str, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Return what the user's ``module:callable`` makes of PyTorch's values by name."""
+        ...
+
     def calibrate(self, inputs: Sequence[Array], seed: int) -> None:
         """Give the model values that make mistakes visible (PyTorch only); see docs/port.md."""
         ...

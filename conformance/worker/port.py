@@ -35,8 +35,8 @@ class Session(Abstract):
     """What is the same in every framework."""
 
     METHODS = (
-        "build", "info", "layers", "tensors", "read", "write", "load", "save", "calibrate",
-        "still", "patch", "trace", "run", "replay", "differentiate", "begin", "step",
+        "build", "info", "layers", "tensors", "read", "write", "load", "save", "convert",
+        "calibrate", "still", "patch", "trace", "run", "replay", "differentiate", "begin", "step",
     )  # fmt: skip
 
     def __init__(self, device: str = "", mode: str = "") -> None:
@@ -140,6 +140,12 @@ class Session(Abstract):
         """See `write`."""
         self.write({name: unpacked(value) for name, value in values.items()})
 
+    def answer_convert(self, function: str, values: Message) -> Message:
+        """Return what the user's converter makes of `values`, which are PyTorch's by name."""
+        given = {name: unpacked(value) for name, value in values.items()}
+        made = arrays(import_callable(function)(given))
+        return {name: packed(array) for name, array in made.items()}
+
     def answer_calibrate(self, inputs: Sequence[Message], seed: int) -> None:
         """See `calibrate`."""
         self.calibrate(_all(inputs), seed)
@@ -199,6 +205,24 @@ class Session(Abstract):
         """See `step`."""
         loss, rates = self.step(_all(inputs), _all(targets), precision)
         return {"loss": float(loss), "rates": tuple(map(float, rates))}
+
+
+def arrays(result: Any) -> dict[str, Array]:
+    """Return what a converter returned as arrays; a framework's own tensors are taken too."""
+    if not isinstance(result, Mapping):
+        what = type(result).__name__
+        raise SessionError("Convert", f"the converter returned {what}; return a dict by name")
+    found = {}
+    for name, value in result.items():
+        if not isinstance(name, str):
+            raise SessionError("Convert", f"the converter returned the name {name!r}, no text")
+        held = value.asnumpy() if hasattr(value, "asnumpy") else value
+        array = np.asarray(held.detach().cpu().numpy() if hasattr(held, "detach") else held)
+        if array.dtype.kind not in "biuf":
+            kind = type(value).__name__
+            raise SessionError("Convert", f"the converter's {name} is {kind}, not an array")
+        found[name] = array
+    return found
 
 
 def packed(array: Array) -> Message:

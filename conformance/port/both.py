@@ -1,0 +1,104 @@
+"""Both sides of a port together: the map of their tensors, equal values, and draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from conformance.port import converters
+from conformance.port.config import DEFAULT_SIZE, Mode, Weights
+from conformance.port.mistakes import Mistake, mistakes
+from conformance.port.model import Array
+from conformance.port.result import WeightRow
+from conformance.port.side import Side
+from conformance.port.training import Batch, Tensors
+from conformance.port.weights import Inventory, apply, map_weights, restore, usable
+
+Draw = Callable[[str, int], tuple[Sequence[Array], Sequence[Array]]]
+"""From the name of a size and a seed to inputs and targets."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked of a port, wherever its sides run; see ``config.PortConfig``.
+
+    `loaded` says that the port holds a checkpoint of its own, which stays what it is.
+    """
+
+    name: str
+    draw: Draw
+    sizes: Sequence[str] = (DEFAULT_SIZE,)
+    seeds: int = 5
+    modes: Sequence[Mode] = ("pynative", "graph")
+    calibrated: bool = True
+    loaded: bool = False
+    weights: Weights = field(default_factory=Weights)
+    layers: Mapping[str, str] = field(default_factory=dict)
+    steps: int = 0
+    memory: int = 2**30
+
+    @property
+    def draws(self) -> range:
+        """The seeds, from 1."""
+        return range(1, self.seeds + 1)
+
+
+class Both:
+    """The two sides of a port, and what their tensors are to each other."""
+
+    def __init__(self, torch: Side, port: Side, plan: Plan) -> None:
+        self.torch, self.port, self.plan = torch, port, plan
+        self.inventories = Inventory.of(torch), Inventory.of(port)
+        self.held = port.read()
+        """What the port was built with, or loaded."""
+        self.rows: tuple[WeightRow, ...] = map_weights(*self.inventories, plan.weights)
+        self.mistakes: list[Mistake] = []
+        self.mended: set[str] = set()
+        """Tensors that get PyTorch's values whatever the converter, or the checkpoint, says."""
+
+    @cached_property
+    def tensors(self) -> Tensors:
+        """PyTorch's names with the port's, and the port's arrays in PyTorch's layout."""
+        rows = [row for row in self.rows if usable(row)]
+        names = {row.torch: row.mindspore for row in reversed(rows)}
+        ordered = {row.torch: names[row.torch] for row in rows}
+        return Tensors(ordered, lambda values: restore(rows, values))
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Names of tensors that belong together."""
+        return [(row.torch, row.mindspore) for row in self.rows if row.torch and row.mindspore]
+
+    def draw(self, size: str, seed: int) -> Batch:
+        """Return inputs and targets."""
+        return Batch(*self.plan.draw(size, seed))
+
+    def give(self, seed: int) -> None:
+        """Give both models the values of a draw; where they are not calibrated, their own.
+
+        A checkpoint that the port has loaded is all it gets.
+        """
+        if self.plan.calibrated:
+            self.torch.calibrate(self.draw(self.plan.sizes[0], seed).inputs, seed)
+        values = self.torch.read()
+        given = self.held if self.plan.loaded else self._converted(values)
+        rows = [r for r in self.rows if r.torch in self.mended or r.mindspore in self.mended]
+        self.port.write({**self.held, **given, **apply(rows, values)})
+
+    def prepare(self) -> None:
+        """Give the values of the first draw, and find out what the port holds of them."""
+        self.give(self.plan.draws[0])
+        values, held = self.torch.read(), self.port.read()
+        if self.plan.loaded or self.plan.weights.convert:
+            given = held if self.plan.loaded else self._converted(values)
+            self.rows = converters.compare(self.rows, values, given, self.held).rows
+        self.mistakes = mistakes(values, restore(self.rows, held))
+
+    def _converted(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        convert = self.plan.weights.convert
+        if convert is None:
+            return apply(self.rows, values)
+        given = self.port.convert(convert, values)
+        shapes = {t.name: t.shape for t in self.inventories[1].tensors}
+        return {name: a for name, a in given.items() if shapes.get(name) == a.shape}

@@ -1,0 +1,149 @@
+"""What `port` does: both sides started, compared, and what was found told in every form."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from conformance.corpus import loader
+from conformance.port import checkpoint, kernels, static
+from conformance.port import propose as proposing
+from conformance.port.both import Both, Plan
+from conformance.port.model import Framework
+from conformance.port.portfile import PortFile, load
+from conformance.port.remote import Build, RemoteSide
+from conformance.port.result import PortResult
+from conformance.port.side import Side
+from conformance.port.verify import Known
+from conformance.port.verify import verify as compare
+from conformance.port.weights import Inventory, map_weights
+from conformance.report import port_terminal
+from conformance.run.target import Target
+
+MODEL_SEED = 0
+"""What frameworks' generators are seeded with while they build."""
+
+
+def verify(
+    config: Path,
+    *,
+    out: Path | None,
+    json_path: Path | None,
+    cases: Path,
+    seeds: int | None,
+    timeout: float,
+    save: Path | None,
+) -> None:
+    """Verify a port, print what was found, leave it as JSON and as a page; exits 1 unless same."""
+    file = load(config)
+    known = knowledge(cases)
+    with sides(file, timeout) as (torch, port):
+        plan = planned(file, seeds)
+        result = compare(torch, port, plan, known, lambda line: typer.echo(line, err=True))
+        if save is not None:
+            kept(torch, port, plan, save)
+    result = replace(result, config=file.config.model_dump(mode="json", exclude_unset=True))
+    if json_path is not None:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        json_path.write_text(as_json(result), encoding="utf-8")
+    port_terminal.show(result)
+    raise typer.Exit(result.exit_code)
+
+
+def propose(config: Path, *, timeout: float) -> None:
+    """Print the map of tensors, and the rules that say it; exits 1 where it is not complete."""
+    file = load(config)
+    with sides(file, timeout) as (torch, port):
+        inventories = Inventory.of(torch), Inventory.of(port)
+    rows = map_weights(*inventories, file.config.weights)
+    typer.echo(proposing.table(rows))
+    typer.echo(proposing.as_yaml(proposing.propose(*inventories, file.config.weights)), nl=False)
+    raise typer.Exit(1 if any(row.problem for row in rows) else 0)
+
+
+def knowledge(cases: Path) -> Known:
+    """Return what a corpus knows of layers; nothing where there is none."""
+    if not cases.exists():
+        return Known()
+    corpus = loader.load([cases])
+    operations = [document.operation for document in corpus.documents.values()]
+    return Known(static.pages(corpus), kernels.known(operations))
+
+
+def planned(file: PortFile, seeds: int | None = None) -> Plan:
+    """Return what `file` asks for."""
+    config, training = file.config, file.config.training
+    return Plan(
+        name=config.port,
+        draw=file.draw,
+        sizes=config.size_names,
+        seeds=seeds or config.seeds,
+        modes=config.mindspore.modes,
+        calibrated=config.calibrated,
+        loaded=config.mindspore.weights is not None,
+        weights=config.weights,
+        layers=config.layers,
+        steps=training.steps if training and training.optimizer else 0,
+        memory=config.memory,
+    )
+
+
+@contextlib.contextmanager
+def sides(file: PortFile, timeout: float) -> Iterator[tuple[Side, Side]]:
+    """Start both sides, each in its interpreter, and load their checkpoints."""
+    with contextlib.ExitStack() as stack:
+        started = []
+        for framework in ("torch", "mindspore"):
+            side = started_side(file, framework, timeout)
+            stack.callback(side.close)
+            started.append(side)
+        yield started[0], started[1]
+
+
+def started_side(file: PortFile, framework: Framework, timeout: float) -> Side:
+    """Return the model of `framework` in a worker of its own."""
+    config = file.config.side(framework)
+    target = Target(framework, framework, device=config.device, env=tuple(config.env.items()))
+    if config.python is not None:
+        target = replace(target, python=str(file.resolve(config.python)))
+    told = file.message(framework, MODEL_SEED)
+    told.pop("dtype")
+    side = RemoteSide(target, Build(**told, folder=file.path.parent), timeout=timeout)
+    if config.weights is not None:
+        side.load(str(file.resolve(config.weights)))
+    return side
+
+
+def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
+    """Write PyTorch's values as a checkpoint of the port, and prove it by loading it back."""
+    both = Both(torch, port, plan)
+    both.give(plan.draws[0])
+    lost = checkpoint.write(port, port.read(), str(path.absolute()))
+    typer.echo(
+        f"{path}: {len(lost)} tensors did not come back: {', '.join(lost)}"
+        if lost
+        else f"wrote {path}; loaded back, it is the same",
+        err=True,
+    )
+
+
+def as_json(result: PortResult) -> str:
+    """Return everything found as JSON; NaN and infinities as text."""
+    content = {**asdict(result), "exit_code": result.exit_code}
+    return json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return str(value)
+    return value
