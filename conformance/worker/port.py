@@ -11,6 +11,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class Session(Abstract):
         path: Sequence[str] = (),
         folder: str = "",
         seed: int = 0,
-        loss: str | None = None,
+        loss: Message | None = None,
         optimizer: Message | None = None,
         schedule: Message | None = None,
         dtype: str = "float32",
@@ -90,7 +91,7 @@ class Session(Abstract):
             self.seed(seed)
             self._take(
                 import_callable(build)(**(arguments or {})),
-                loss=import_callable(loss) if loss else None,
+                loss=_loss(loss),
                 optimizer=self._recipe(optimizer),
                 schedule=self._recipe(schedule),
             )
@@ -205,6 +206,14 @@ class Session(Abstract):
         """See `step`."""
         loss, rates = self.step(_all(inputs), _all(targets), precision)
         return {"loss": float(loss), "rates": tuple(map(float, rates))}
+
+
+def _loss(given: Message | None) -> Callable[..., Any] | None:
+    """Return what is called with output and targets; a class is made with the arguments first."""
+    if given is None:
+        return None
+    found, arguments = import_callable(given["build"]), given.get("arguments") or {}
+    return found(**arguments) if isinstance(found, type) else partial(found, **arguments)
 
 
 def arrays(result: Any) -> dict[str, Array]:
