@@ -216,6 +216,21 @@ def test_split_on_both_sides_stays_split() -> None:
     assert {row.transform for row in rows.values()} == {""}
 
 
+@pytest.mark.parametrize(("x", "y"), [("x", "y"), ("y", "x")])
+def test_keys_and_values_fused_beside_queries(x: str, y: str) -> None:
+    """A lone `key` is no projection to be fused, and of two layers only the fused one is."""
+    split = {p: [(f"{p}.{n}.weight", (4, 4), "fc") for n in "qkv"] for p in "xy"}
+    fused = {**split, x: [split[x][0], (f"{x}.kv.weight", (8, 4), "fc")]}
+    key = ("key.weight", (4, 4), "fc")
+    torch, port = (model(key, *side["x"], *side["y"]) for side in (fused, split))
+    rows = map_weights(torch, port)
+    assert [row.problem for row in rows] == [""] * 7
+    found = {row.mindspore: (row.torch, row.transform) for row in rows}
+    assert found[f"{x}.k.weight"] == (f"{x}.kv.weight", "k_of_kv")
+    assert found[f"{x}.v.weight"] == (f"{x}.kv.weight", "v_of_kv")
+    assert found[f"{y}.k.weight"] == (f"{y}.k.weight", "")
+
+
 def test_names_against_order_are_followed_and_said() -> None:
     torch = model(
         *((f"a.{n}_proj.weight", (4, 4), "fc") for n in "qkv"), ("a.o.weight", (4, 4), "fc")
