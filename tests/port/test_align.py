@@ -82,6 +82,27 @@ def test_parallel_branches_in_another_order() -> None:
     ]  # fmt: skip
 
 
+def test_layers_correspond_only_if_they_hold_the_same() -> None:
+    """What the original keeps in two blocks, the port has in one; one activation is a function."""
+    torch = [*around("", "p", "q"), layer("p.conv", "conv2d", "weight"), layer("p.act", "relu")]
+    torch += [layer("q.conv", "conv2d", "weight"), layer("q.act", "relu")]
+    port = [*around("", "z"), layer("z.c", "conv2d", "weight"), layer("z.d", "conv2d", "weight")]
+    port += [layer("z.act", "relu")]
+    calls = run("p.conv", "p.act", "q.conv", "q.act"), run("z.c", "z.d", "z.act")
+    tensors = [("p.conv.weight", "z.c.weight"), ("q.conv.weight", "z.d.weight")]
+    assert shown(align((torch, calls[0]), (port, calls[1]), tensors)) == [
+        "p.conv = z.c", "p.act = -", "q.conv = z.d", "q.act = z.act",
+    ]  # fmt: skip
+
+
+def test_what_only_the_port_has_is_told_where_it_runs() -> None:
+    port = [layer("c", "conv2d", "weight"), layer("x", "flatten"), layer("y", "softmax")]
+    port += [layer("d", "conv2d", "weight"), layer("z", "upsample")]
+    torch = [layer("a", "conv2d", "weight"), layer("b", "conv2d", "weight")]
+    aligned = align((torch, run("a", "b")), (port, run("z", "c", "x", "y", "d")), CONVS)
+    assert shown(aligned) == ["- = z", "a = c", "- = x", "- = y", "b = d"]
+
+
 def fused(kind: str = "batch_norm2d+relu") -> Trace:
     """Timm's way: normalisation and activation in one layer, which holds the activation."""
     layers = [layer("conv", "conv2d", "weight"), layer("bn", kind, "weight", leaf=False)]
