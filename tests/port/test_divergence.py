@@ -164,6 +164,46 @@ def test_glue_before_a_layer(mix: Callable[[Array, Array], Array]) -> None:
     assert "b2.fc2, and every layer before, agrees" in first.words
 
 
+def test_glue_far_worse_than_a_layer_before_it_is_named_as_well() -> None:
+    network = residual(lambda a, b: np.maximum(a, 0) - b, at=3)
+    _, found = compare(*sides(_eps, network))
+    assert [(d.kind, str(d.torch)) for d in found.divergences] == [
+        ("layer", "b1.norm"),
+        ("glue", "head"),
+    ]
+
+
+def test_nan_is_blamed_on_the_layer_that_makes_it() -> None:
+    def change(made: dict[str, Layer]) -> None:
+        made["b1.fc1"].values["bias"] = np.full(WIDTH, np.nan)
+
+    outputs, found = compare(*sides(change))
+    assert (outputs.verdict, outputs.reason) == (
+        Verdict.DIFFERS,
+        "160 of 160 values are NaN or Inf",
+    )
+    assert [(d.kind, str(d.torch)) for d in found.divergences] == [("layer", "b1.fc1")]
+    assert "NaN or Inf" in found.divergences[0].words
+    assert row(found, "b3.fc1").verdict is Verdict.SAME
+
+
+def test_another_shape_is_blamed_on_the_layer_that_makes_it() -> None:
+    class Short(Layer):
+        def _gelu(self, t: Mapping[str, Array], x: Array, training: bool) -> Any:
+            y, moved = super()._gelu(t, x, training)
+            return y[:, :-1], moved
+
+    def change(made: dict[str, Layer]) -> None:
+        made["b3.act"] = Short("gelu", {}, {"approximate": "none"})
+        fc2 = made["b3.fc2"]
+        made["b3.fc2"] = Layer("dense", fc2.values | {"weight": fc2.values["weight"][:, :-1]})
+
+    _, found = compare(*sides(change))
+    assert [(d.kind, str(d.torch)) for d in found.divergences] == [("layer", "b3.act")]
+    assert "its shape is (16, 31), PyTorch's (16, 32)" in found.divergences[0].words
+    assert row(found, "b3.fc2").verdict is Verdict.NOT_COMPARED
+
+
 def test_glue_after_the_last_layer() -> None:
     _, found = compare(*sides(network=residual(end=lambda x: 1.001 * x)))
     first = found.first

@@ -105,6 +105,17 @@ def test_one_wrong_channel_of_2048() -> None:
     assert (judged.verdict, judged.measures[0].place) == (Verdict.DIFFERS, "axis 1, index 17")
 
 
+def test_a_channel_that_float32_cannot_resolve_hides_no_other() -> None:
+    """All but shut by its ReLU: what float32 makes of it is noise on both sides."""
+    y = draw(1, 2, 512, 7, 7)
+    y[:, 5] *= 1e-12
+    torch, port = noisy(y, 2).astype(np.float64), noisy(y, 3, 1.2).astype(np.float64)
+    torch[:, 5], port[:, 5] = 1e-9 * draw(4, 2, 2, 7, 7)
+    port[:, 17] *= 1 + 100 * ROUNDOFF
+    judged = judge([measure(y, torch, port)], OUTPUT)
+    assert (judged.verdict, judged.measures[0].place) == (Verdict.DIFFERS, "axis 1, index 17")
+
+
 def test_a_small_channel_beside_large_ones() -> None:
     """Scores beside boxes in pixels: 1e-6 of the large ones is 1e-3 of the small ones."""
     found = []
