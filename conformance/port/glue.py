@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -21,14 +21,41 @@ EXACT, SINGLE = 1e-8, 1e-4
 """Relative errors up to which a formula is the one: of PyTorch in float64, of the port."""
 
 
+AFTERWARDS: Mapping[str, Callable[[Array], Array]] = {
+    "{}": lambda x: x,
+    "the spatial mean of ({})": lambda x: (
+        x.mean(tuple(range(2, x.ndim))) if x.ndim > 2 else x[:, :0]
+    ),
+    "the mean over axis 1 of ({})": lambda x: x.mean(1) if x.ndim > 2 else x[:, :0],
+    "the first along axis 1 of ({})": lambda x: x[:, 0] if x.ndim > 2 else x[:, :0],
+    "({}) flattened": lambda x: x.reshape(len(x), -1),
+}
+"""What may be done last, before a layer of another shape."""
+
+
+def _shape(after: Callable[[Array], Array], value: Array) -> tuple[int, ...]:
+    return after(value).shape if value.ndim > 1 else ()
+
+
+def _of_one_or_two(items: Sequence[tuple[str, Array]], last: Collection[str]) -> Iterator[Guess]:
+    """Yield formulas of one tensor, and of two of one shape; one is an output named in `last`."""
+    for item in items:
+        if item[0] in last or not last:
+            yield from sums(item, None)
+    for one, other in combinations(items, 2):
+        if one[1].shape == other[1].shape and (not last or {one[0], other[0]} & set(last)):
+            yield from sums(one, other)
+
+
 @dataclass(frozen=True, eq=False)
 class _View:
     """One side: named tensors before the glue, the latest first, and what it makes of them.
 
-    `ends` are the outputs of the layers that end where the glue begins.
+    `ends` are the outputs of the layers that end where the glue begins, `last` their names.
     """
 
     named: dict[str, Array]
+    last: frozenset[str]
     ends: list[Array]
     target: Array
     tolerance: float
@@ -42,14 +69,16 @@ class _View:
 
     def said(self) -> str:
         """Return what the glue computes, or ""."""
-        return self.search(self._sums) or _first(self).search(_first(self)._attention)
+        one = replace(self, target=self.target[:1])
+        return one.search(self._sums) or _first(self).search(_first(self)._attention)
 
     def _sums(self) -> Iterator[Guess]:
-        same = [(n, v) for n, v in self.named.items() if v.shape == self.target.shape]
-        for item in same:
-            yield from sums(item, None)
-        for one, other in combinations(same, 2):
-            yield from sums(one, other)
+        """Yield formulas of the first input's tensors, one of which ends where the glue begins."""
+        items = [(name, value[:1]) for name, value in self.named.items()]
+        for words, after in AFTERWARDS.items():
+            fitting = [(n, v) for n, v in items if _shape(after, v) == self.target[:1].shape]
+            for guess in _of_one_or_two(fitting, self.last):
+                yield Guess(words.format(guess.words), after(guess.value))
 
     def _attention(self) -> Iterator[Guess]:
         width = [end.shape[-1] for end in self.ends if end.ndim == 2]
@@ -61,7 +90,7 @@ def _first(view: _View) -> _View:
     """Return the view of the first input's first queries."""
     ends = [end[0] for end in view.ends if end.ndim > 1]
     target = view.target[0][..., :ROWS, :] if view.target.ndim > 2 else view.target
-    return _View({}, ends, target, view.tolerance)
+    return _View({}, frozenset(), ends, target, view.tolerance)
 
 
 def explain(
@@ -133,7 +162,8 @@ def _view(
                 ends.insert(0, _wide(captured.outputs[0]))
         if captured.inputs:
             _add(named, f"the input of {name}", captured.inputs[0])
-    return _View(named, ends, _wide(target[0]), EXACT if exact else SINGLE)
+    last = frozenset(map(str, divergence.after))
+    return _View(named, last, ends, _wide(target[0]), EXACT if exact else SINGLE)
 
 
 def _add(named: dict[str, Array], name: str, value: Array) -> None:

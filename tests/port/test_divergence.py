@@ -374,6 +374,37 @@ def test_a_layer_that_agrees_alone_but_not_in_the_model() -> None:
     assert "in the model it does not" in found.divergences[0].words
 
 
+def test_axes_of_length_one_and_other_integers_do_not_stand_between() -> None:
+    """MindSpore's Conv1d works on an axis more; its indices are int32."""
+
+    class Table(Layer):
+        def _table(self, t: Mapping[str, Array], x: Array, training: bool) -> Any:
+            assert x.dtype == (np.int32 if self.backwards else np.int64)
+            return t["weight"][x], {}
+
+    class Wider(Layer):
+        def _dense(self, t: Mapping[str, Array], x: Array, training: bool) -> Any:
+            assert x.ndim == 4
+            y, moved = super()._dense(t, x[:, :, 0], training)
+            return y[:, :, None], moved
+
+    rng = np.random.RandomState(2)
+    table = Table("table", {"weight": rng.randn(20, 12)})
+    made: dict[str, Layer] = {"table": table, "fc": dense(rng, 12, 9)}
+
+    def wider(call: Call, x: Array) -> Array:
+        y = call("table", x.astype(np.int32))
+        return np.asarray(call("fc", y[:, :, None])[:, :, 0])
+
+    torch = FakeSide("torch", made, sequence("table", "fc"))
+    made["fc"] = Wider("dense", made["fc"].values)
+    port = FakeSide("mindspore", made, wider)
+    x = rng.randint(20, size=(4, 7))
+    seen = list(examine(torch, port, pairs(torch, port, [x]), Pass([x])))
+    assert [(s.row.verdict, s.row.problem) for s in seen] == [(Verdict.SAME, "")] * 2
+    assert all(s.row.came_in and s.row.went_out and s.row.replayed for s in seen)
+
+
 def test_groups_fit_into_memory() -> None:
     def call(name: str, size: int) -> LayerCall:
         return LayerCall(CallKey(name), ((size,),), ((size, 2),))

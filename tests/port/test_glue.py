@@ -83,6 +83,34 @@ def test_residual_sums(
     assert found(made, blocks(ours), blocks(theirs), 8, 6) == ("head", words)
 
 
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (lambda x: x.mean((2, 3)), "the spatial mean of ({})"),
+        (lambda x: x.reshape(len(x), -1), "({}) flattened"),
+    ],
+)
+def test_what_is_done_before_a_layer_of_another_shape(
+    after: Callable[[Array], Array], words: str
+) -> None:
+    rng = np.random.RandomState(1)
+    made = {"a": dense(rng, 4, 4), "b": dense(rng, 4, 4)}
+    made["head"] = dense(rng, after(np.zeros((1, 3, 4, 4))).shape[1], 5)
+
+    def network(mix: Callable[[Array, Array], Array]) -> Network:
+        def run(call: Call, x: Array) -> Array:
+            x = relu(call("a", x))
+            return call("head", after(mix(call("b", x), x)))
+
+        return run
+
+    late = network(lambda a, b: relu(a) + b)
+    place, said = found(made, network(lambda a, b: relu(a + b)), late, 6, 3, 4, 4)
+    ours, theirs = "relu(b + the input of b)", "relu(b) + the input of b"
+    assert place == "head"
+    assert said == f"PyTorch computes {words.format(ours)}; the port {words.format(theirs)}"
+
+
 def attend(
     order: str = "qkv",
     scale: float = SIZE**-0.5,
