@@ -54,7 +54,7 @@ def import_callable(named: str) -> Callable[..., Any]:
             where = getattr(found, "__file__", None) or getattr(found, "__name__", module)
             raise SessionError("Import", f"{named}: {where} has no {step!r}") from None
     if not callable(found):
-        raise SessionError("Import", f"{named} is a {type(found).__name__}, not callable")
+        raise SessionError("Import", f"{named} is not callable, but of type {type(found).__name__}")
     called: Callable[..., Any] = found
     return called
 
