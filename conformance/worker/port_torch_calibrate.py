@@ -83,8 +83,9 @@ class _Draws:
             self._sized(tensor, gain / math.sqrt(_fan(tensor)), constant)
         elif isinstance(module, nn.PReLU):
             tensor.mul_(self._between(tensor))
-        elif constant and tensor.dim() > 1 and name == "weight":
-            self._normal(tensor, 1 / math.sqrt(_fan(tensor)))
+        elif name == "weight" and tensor.dim() > 1 and (constant or isinstance(module, _LINEAR)):
+            # `_scaling` finds better, but for weights that a model uses past their layer.
+            self._sized(tensor, 1 / math.sqrt(_fan(tensor)), constant)
         elif constant and not tensor.any():
             self._normal(tensor, SPREAD)
         elif constant and tensor.numel() > 1:

@@ -112,9 +112,10 @@ class Upcasting(nn.Module):  # type: ignore[misc]
     """Casts to float32 and creates tensors, as normalisations and attention do."""
 
     def forward(self, x: Any) -> Any:
+        x = x / 3
         y = x.float() + x.to(torch.float32) + x.to(dtype=torch.float32) + x.type(torch.float32)
         y = (
-            nn.functional.softmax(y / 3, dim=-1, dtype=torch.float32)
+            nn.functional.softmax(y, dim=-1, dtype=torch.float32)
             + torch.ones(3, dtype=torch.float32) / 3
         )
         return y * torch.tensor(0.1) + torch.arange(3.0) / 7
@@ -445,6 +446,21 @@ def test_what_stays_random_is_not_compared() -> None:
     with pytest.raises(PortFailed, match="in layer 1: draws random numbers") as caught:
         made.differentiate([x], [])
     assert caught.value.kind == "Random"
+
+
+def test_what_is_random_between_layers_is_not_the_next_ones() -> None:
+    class Glue(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.lin = nn.Linear(2, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.lin(x + torch.randn_like(x) if self.training else x)
+
+    made = side(nn.Sequential(Glue()))
+    made.still()
+    with pytest.raises(PortFailed, match="in layer 0: draws random numbers"):
+        made.run([np.ones((1, 2), np.float32)], training=True)
 
 
 def test_a_patch_reaches_both_precisions() -> None:

@@ -20,6 +20,7 @@ from tests.worker.torch_models import (
     Plain,
     R,
     Recurrent,
+    Small,
     Tied,
     Transformer,
     side,
@@ -189,6 +190,29 @@ def test_what_began_as_nothing_is_alive() -> None:
     assert 0.05 < values["token"].std() < 0.5
     assert 0.1 < values["relative_bias_table"].std() < 0.3
     assert 0.1 < rms(values["last.weight"]) < 1
+
+
+def test_a_weight_that_is_used_past_its_layer_is_sized_all_the_same() -> None:
+    """As the projections of attention in torchvision's swin are, by 0.02 otherwise."""
+
+    class Past(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.qkv = nn.Linear(9, 300)
+            nn.init.normal_(self.qkv.weight, 0, 0.02)
+
+        def forward(self, x: Any) -> Any:
+            return nn.functional.linear(x, self.qkv.weight, self.qkv.bias)
+
+    assert rms(calibrated(Past()).read()["qkv.weight"]) == pytest.approx(1 / 3)
+
+
+def test_the_float64_model_follows() -> None:
+    made = side(Small())
+    made.run([OTHERS], precision="float64")
+    made.calibrate([IMAGES], 1)
+    narrow, wide = made.read(), made.read(precision="float64")
+    assert all(np.array_equal(narrow[n], wide[n]) for n in narrow)
 
 
 def test_weight_norms_are_scaled_by_their_norm() -> None:
