@@ -11,7 +11,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -209,11 +208,19 @@ class Session(Abstract):
 
 
 def _loss(given: Message | None) -> Callable[..., Any] | None:
-    """Return what is called with output and targets; a class is made with the arguments first."""
+    """Return what is called with output and targets; a class is made with the arguments first.
+
+    A function takes none: MindSpore compiles it, and differentiates a partial one to zero.
+    """
     if given is None:
         return None
     found, arguments = import_callable(given["build"]), given.get("arguments") or {}
-    return found(**arguments) if isinstance(found, type) else partial(found, **arguments)
+    if isinstance(found, type):
+        return found(**arguments)  # type: ignore[no-any-return]
+    if arguments:
+        words = "takes no arguments here, being a function; give a class, or a function of your own"
+        raise SessionError("Loss", f"{given['build']} {words}")
+    return found
 
 
 def arrays(result: Any) -> dict[str, Array]:
