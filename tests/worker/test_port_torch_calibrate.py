@@ -207,6 +207,54 @@ def test_a_weight_that_is_used_past_its_layer_is_sized_all_the_same() -> None:
     assert rms(calibrated(Past()).read()["qkv.weight"]) == pytest.approx(1 / 3)
 
 
+def test_what_varies_between_inputs_is_kept_alive() -> None:
+    """A thirtieth of a great constant would be no more than a thirtieth of 1."""
+    x = (1 + 0.02 * R.randn(6, 3, 5, 5)).astype(np.float32)
+    made = side(nn.Conv2d(3, 4, 1, bias=False))
+    made.calibrate([x], 1)
+    output = made.run([x]).outputs[0]
+    assert signal(output) == pytest.approx(0.1, rel=1e-3)
+    assert 1 < rms(output) < 10
+
+
+def test_what_runs_in_evaluation_only_is_scaled_too() -> None:
+    class Heads(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.trained, self.used = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.trained(x) if self.training else self.used(100 * x)
+
+    made = calibrated(Heads())
+    for training in (False, True):
+        assert 0.9 < rms(made.run([IMAGES], training=training).outputs[0]) < 1.2
+
+
+def test_a_weight_that_the_output_does_not_follow_is_left() -> None:
+    class Shift(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(9, 9))
+
+        def forward(self, x: Any) -> Any:
+            return 30 * x + self.weight
+
+    model = Shift()
+    values = calibrated(model).read()
+    np.testing.assert_array_equal(values["weight"], model.weight.detach().numpy())
+
+
+def test_recurrent_weights_meet_inputs_of_any_size() -> None:
+    x = (100 * R.randn(4, 7, 6)).astype(np.float32)
+    made = side(nn.GRU(6, 5, bidirectional=True))
+    made.calibrate([x], 1)
+    values = made.read()
+    for name in ("weight_ih_l0", "weight_ih_l0_reverse"):
+        assert rms(values[name]) * rms(x) * math.sqrt(6) == pytest.approx(1, rel=1e-4)
+    assert rms(values["weight_hh_l0"]) == pytest.approx(1 / math.sqrt(5))
+
+
 def test_the_float64_model_follows() -> None:
     made = side(Small())
     made.run([OTHERS], precision="float64")
