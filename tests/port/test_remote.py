@@ -98,7 +98,7 @@ def start(folder: Path) -> Iterator[Callable[..., RemoteSide]]:
             arguments,
             path=["models"],
             folder=folder,
-            loss="users:mean",
+            loss={"build": "users:mean"},
             optimizer={"build": "users:optimizer", "arguments": {"rate": 0.5}},
         )
         started.append(RemoteSide(fake("ported"), message, timeout=timeout))

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from conformance.worker import wire
-from conformance.worker.port import Session, packed, plain, unpacked
-from conformance.worker.port_calls import Recorder, Trail, flatten, is_slot, rebuild, slots
+from conformance.worker.port import Session, arrays, packed, plain, unpacked
+from conformance.worker.port_calls import Array, Recorder, Trail, flatten, is_slot, rebuild, slots
 from conformance.worker.port_errors import SessionError, failure, import_callable
 
 Pair = namedtuple("Pair", ["left", "right"])
@@ -295,7 +295,7 @@ def test_a_failure_of_nobody_has_no_place() -> None:
 def test_a_model_is_built_in_the_users_folder_from_a_seed(modules: Path) -> None:
     before = Path.cwd()
     session, outcome, _ = built(
-        modules, "right:A.b", folder=str(modules), seed=5, arguments={"a": 1}, loss="right:A",
+        modules, "right:A.b", folder=str(modules), seed=5, arguments={"a": 1}, loss={"build": "right:A"},
         optimizer={"build": "right:A.b", "arguments": {"lr": 2}},
     )  # fmt: skip
     assert outcome == "ok"
@@ -340,3 +340,27 @@ def test_settings_become_builtin_types() -> None:
     made = execnet.loads(execnet.dumps(plain(given)))
     assert made == {"a": 0.5, "b": (True, None, (1, "x")), "c": "float32", "3": 4}
     assert made["b"][0] is True
+
+
+A = np.arange(6.0, dtype=np.float32).reshape(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ([1], "returned list; return a dict"),
+        ({1: A}, "the name 1 is no text"),
+        ({"a": "text"}, "a is str, not an array"),
+    ],
+)
+def test_a_converter_that_returns_something_else(result: object, message: str) -> None:
+    with pytest.raises(SessionError, match=message):
+        arrays(result)
+
+
+def test_tensors_of_frameworks_are_taken() -> None:
+    class Tensor:
+        def asnumpy(self) -> Array:
+            return A
+
+    np.testing.assert_array_equal(arrays({"a": Tensor()})["a"], A)

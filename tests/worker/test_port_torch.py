@@ -537,7 +537,7 @@ def test_in_a_worker_it_answers_the_same(tmp_path: Path) -> None:
         {"out": 4},
         folder=tmp_path,
         seed=11,
-        loss="torch.nn.functional:cross_entropy",
+        loss={"build": "torch.nn.functional:cross_entropy"},
         optimizer={"build": "torch.optim:SGD", "arguments": {"lr": 0.5}},
         schedule={"build": "users:schedule", "arguments": {"gamma": 0.1}},
     )
