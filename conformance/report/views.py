@@ -25,6 +25,8 @@ SEVERITY = (
 )
 """Worst first: the status of several verdicts together is the first of these among them."""
 
+JUDGED = frozenset(Status) - {Status.NOT_COMPARABLE}
+
 CODES = {
     Status.DIFFERS: "x",
     Status.NOT_COMPARABLE: "n",
@@ -411,3 +413,14 @@ class SiteView:
     def counts(self) -> Counter[Status]:
         """How many verdicts there are of each status."""
         return sum((page.counts for page in self.pages), Counter())
+
+    @property
+    def absent(self) -> list[str]:
+        """The targets that did not start, or not again."""
+        return [target.name for target in self.targets if target.unavailable]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all targets came to the end and were judged: else nothing found is no news."""
+        judged = any(count for status, count in self.counts.items() if status in JUDGED)
+        return self.run.finished and not self.absent and judged

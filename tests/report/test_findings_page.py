@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from conformance.judge.judge import Judged, Judgement
-from conformance.judge.verdict import Finding, Status
+from conformance.judge.verdict import Finding, Status, Verdict
 from conformance.report import build, build_findings, build_known, pages, views
 from conformance.report.build import RunInfo
 from conformance.report.views_findings import FindingsView, GroupView
@@ -316,3 +316,53 @@ def test_nothing_found_says_so(tmp_path: Path) -> None:
     sections: Any = [*build_findings.GROUPS, "errors", "claims", "known"]
     assert page.text.count("None in this run.") == len(sections)
     assert {f"#{name}" for name in sections} <= set(page.links)
+
+
+def conforming(**facts: Any) -> views.SiteView:
+    """Return a site on which everything that was judged conforms."""
+    judged = [
+        replace(j, outcome=Returned(output=1.0), verdict=Verdict(Status.CONFORMS))
+        for j in handmade.judgement().judged
+        if j.item.target in ("torch", "mindspore")
+    ]
+    targets = {"torch": {"version": "2.13.0"}, "mindspore": {"version": "2.10.0"}}
+    made = build.site(Judgement(judged, []), RunInfo(handmade.MANIFEST, targets))
+    return replace(made, **facts)
+
+
+@pytest.mark.parametrize(
+    ("site", "told"),
+    [
+        (conforming(), ""),
+        (conforming(run=replace(conforming().run, finished=False)), "This run did not finish."),
+        (
+            conforming(targets=(views.TargetView("mindspore", "mindspore", unavailable="gone"),)),
+            "Not available in this run: mindspore.",
+        ),
+        (conforming(pages=()), ""),
+    ],
+    ids=["whole", "unfinished", "absent", "nothing judged"],
+)
+def test_nothing_found_is_good_news_only_where_all_ran(
+    site: views.SiteView, told: str, tmp_path: Path
+) -> None:
+    pages.write(site, tmp_path, ["en"])
+    html = (tmp_path / "findings.html").read_text(encoding="utf-8")
+    green = html.count('<li class="c">')
+    assert (green > 0) == site.whole == (not told and bool(site.pages))
+    for name in (
+        "findings.html",
+        "index.html",
+        *(f"operations/{p.operation}.html" for p in site.pages),
+    ):
+        assert told in Page(tmp_path / name).text
+    lived = "every worker lived to the end" in Page(tmp_path / "run.html").text
+    assert lived == site.whole
+
+
+def test_no_claim_decided_is_no_claim_upheld(tmp_path: Path) -> None:
+    site = conforming()
+    none = replace(site.findings, tallies=(), entries=(), statements=())
+    pages.write(replace(site, findings=none), tmp_path, ["en"])
+    html = (tmp_path / "findings.html").read_text(encoding="utf-8")
+    assert '<li class="n"><a href="#claims">' in html
