@@ -10,7 +10,7 @@ from conformance.corpus.difference import Difference
 from conformance.judge.declared import declaration
 from conformance.judge.verdict import Finding, Status
 from conformance.report import build_claims, shown, views
-from conformance.report.build_case import is_random, side_name
+from conformance.report.build_case import gradient_budget, is_random, side_name
 from conformance.report.build_known import known_views
 from conformance.report.places import Places
 from conformance.report.text import N_
@@ -239,9 +239,10 @@ def _greatest(sights: list[_Sight], places: Places) -> ErrorView | None:
         return None
     best = max(sights, key=lambda sight: sight.ratio)
     item, said = best.judged.item, best.difference
+    of_gradient = best.kind is Kind.GRADIENT
     return ErrorView(
         ratio=best.ratio,
-        budget=best.judged.verdict.budget,
+        budget=gradient_budget(item.case) if of_gradient else best.judged.verdict.budget,
         target=item.target,
         place=places[item.case.id, item.pair.id],
         note=said.note if said else None,

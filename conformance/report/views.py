@@ -68,7 +68,8 @@ class VerdictView:
     """One cell: what a target did with a case, and what the judge says of it.
 
     `outcome` is the outcome's kind; `shown` what it did in one line (an exception, a signal).
-    Ratios and `budget` are in roundoffs, `duration` in seconds.
+    Ratios and budgets are in roundoffs, `duration` in seconds.  Gradients have a budget of their
+    own: what moves data exactly forwards accumulates backwards.
     """
 
     target: str
@@ -78,10 +79,16 @@ class VerdictView:
     ratio: float | None = None
     gradient_ratio: float | None = None
     budget: float | None = None
+    gradient_budget: float | None = None
     kinds: tuple[Kind, ...] = ()
     findings: tuple[Finding, ...] = ()
     why: str = ""
     duration: float = 0.0
+
+    def beyond(self, *, gradient: bool) -> bool:
+        """Tell whether the error of values, or of gradients, exceeds its budget: the judge says."""
+        errors = (f.kind for f in self.findings if f.ratio is not None)
+        return any((kind is Kind.GRADIENT) == gradient for kind in errors)
 
 
 @dataclass(frozen=True)
