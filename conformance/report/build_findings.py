@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.corpus.difference import Difference
-from conformance.judge.declared import declaration
+from conformance.judge.declared import declaration, declared
 from conformance.judge.verdict import Finding, Status
 from conformance.report import build_claims, shown, views
 from conformance.report.build_case import gradient_budget, is_random, side_name
@@ -37,6 +37,10 @@ GROUPS = {
         N_("Crashes and hangs"),
         N_("The call ends the process or does not come back. Nothing catches that."),
     ),
+    "values": (
+        N_("Wrong integers, booleans and random numbers"),
+        N_("No rounding explains them: what is counted, chosen or drawn is another."),
+    ),
     "gradients": (
         N_("Wrong gradients"),
         N_("Training goes on, in another direction."),
@@ -49,6 +53,14 @@ GROUPS = {
         N_("Raises where the other framework returns"),
         N_("The same call with the same values; what has no kernel for a dtype is not counted."),
     ),
+    "forms": (
+        N_("Another shape, dtype or structure; inputs changed or left alone"),
+        N_("The numbers may be right, and the next line of a program still fails."),
+    ),
+    "undeclared": (
+        N_("Other differences nobody declared"),
+        N_("What else makes the run fail; each of them is new."),
+    ),
 }
 """Sorts of defects, gravest first: what they are called, and what they mean."""
 OF_KIND = {
@@ -56,6 +68,12 @@ OF_KIND = {
     Kind.HANG: "deaths",
     Kind.GRADIENT: "gradients",
     Kind.SPECIAL_VALUES: "special-values",
+    Kind.RANDOMNESS: "values",
+    Kind.DISTRIBUTION: "values",
+    Kind.RETURN_STRUCTURE: "forms",
+    Kind.RETURN_DTYPE: "forms",
+    Kind.RETURN_SHAPE: "forms",
+    Kind.MUTATION: "forms",
 }
 
 
@@ -97,7 +115,14 @@ class _Sight:
 
 def _groups(judged: list[Judged], places: Places) -> dict[str, list[DefectView]]:
     found: dict[str, dict[object, list[_Sight]]] = {name: {} for name in GROUPS}
-    for name, sight in (*_by_kind(judged), *_raising(judged)):
+    raising = list(_raising(judged))
+    told = {id(sight.judged) for sight in raising}
+    sights = (
+        *_by_kind(judged),
+        *(("exceptions", sight) for sight in raising),
+        *(("undeclared", sight) for sight in _undeclared(judged, told)),
+    )
+    for name, sight in sights:
         found[name].setdefault(_key(sight), []).append(sight)
     return {
         name: sorted((_defect(s, places) for s in defects.values()), key=_severity)
@@ -108,8 +133,32 @@ def _groups(judged: list[Judged], places: Places) -> dict[str, list[DefectView]]
 def _by_kind(judged: list[Judged]) -> Iterator[tuple[str, _Sight]]:
     for one in judged:
         for finding in one.verdict.findings:
-            if (name := OF_KIND.get(finding.kind)) is not None:
+            if (name := _group(one, finding)) is not None:
                 yield name, _sight(one, finding)
+
+
+def _group(judged: Judged, finding: Finding) -> str | None:
+    """The sort of defect that a finding is by its kind; errors in roundoffs have their own list."""
+    if finding.kind is Kind.VALUE:
+        return None if _measured(judged, finding) else "values"
+    return OF_KIND.get(finding.kind)
+
+
+def _measured(judged: Judged, finding: Finding) -> bool:
+    """Tell whether a finding is an error in roundoffs, which random numbers do not have."""
+    return finding.ratio is not None and not is_random(judged.item.pair)
+
+
+def _undeclared(judged: list[Judged], told: Collection[int]) -> Iterator[_Sight]:
+    """What nothing declares or excuses and no other list has; `told` are items of another one."""
+    for one in judged:
+        if one.verdict.status is Status.DIFFERS:
+            for finding in one.verdict.findings:
+                listed = finding.kind is Kind.VALUE or finding.kind in OF_KIND
+                if finding.kind is Kind.EXCEPTION:
+                    listed = id(one) in told
+                if not listed and not declared(one.item, finding):
+                    yield _sight(one, finding)
 
 
 def _sight(judged: Judged, finding: Finding) -> _Sight:
@@ -119,7 +168,7 @@ def _sight(judged: Judged, finding: Finding) -> _Sight:
     return _Sight(judged, finding.kind, detail, finding.ratio or 0.0, said)
 
 
-def _raising(judged: list[Judged]) -> Iterator[tuple[str, _Sight]]:
+def _raising(judged: list[Judged]) -> Iterator[_Sight]:
     """What raises although the same call returns in the other framework.
 
     Where the exception is right, what is declared of the other framework's result explains it.
@@ -135,10 +184,7 @@ def _raising(judged: list[Judged]) -> Iterator[tuple[str, _Sight]]:
             if raised and others:
                 beside = (j for j in items if j.item.framework in others)
                 said = next(filter(None, map(_exception, (one, *beside))), None)
-                yield (
-                    "exceptions",
-                    _Sight(one, Kind.EXCEPTION, shown.brief(one.outcome), difference=said),
-                )
+                yield _Sight(one, Kind.EXCEPTION, shown.brief(one.outcome), difference=said)
 
 
 def _exception(judged: Judged) -> Difference | None:
@@ -199,15 +245,13 @@ def _errors(judged: list[Judged], places: Places) -> list[ApiErrorView]:
     """
     worst: dict[tuple[str, str, str], dict[Kind, _Sight]] = {}
     for one in judged:
-        if is_random(one.item.pair):
-            continue
         for finding in one.verdict.findings:
-            if finding.kind in (Kind.VALUE, Kind.GRADIENT) and finding.ratio is not None:
+            if finding.kind in (Kind.VALUE, Kind.GRADIENT) and _measured(one, finding):
                 item = one.item
                 key = (item.case.operation.operation, item.framework, _api(one))
                 own = worst.setdefault(key, {})
                 had = own.get(finding.kind)
-                if had is None or finding.ratio > had.ratio:
+                if had is None or (finding.ratio or 0.0) > had.ratio:
                     own[finding.kind] = _sight(one, finding)
     alike: dict[object, list[tuple[str, dict[Kind, _Sight]]]] = {}
     for (operation, framework, api), own in worst.items():

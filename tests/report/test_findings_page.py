@@ -366,3 +366,47 @@ def test_no_claim_decided_is_no_claim_upheld(tmp_path: Path) -> None:
     pages.write(replace(site, findings=none), tmp_path, ["en"])
     html = (tmp_path / "findings.html").read_text(encoding="utf-8")
     assert '<li class="n"><a href="#claims">' in html
+
+
+@pytest.mark.parametrize(
+    ("kind", "ratio", "name"),
+    [
+        (Kind.VALUE, None, "values"),
+        (Kind.DISTRIBUTION, None, "values"),
+        (Kind.RETURN_SHAPE, None, "forms"),
+        (Kind.MUTATION, 9.0, "forms"),
+        (Kind.EXCEPTION, None, "undeclared"),
+        (Kind.DTYPE_SUPPORT, None, "undeclared"),
+        (Kind.CLAIM, None, "undeclared"),
+        (Kind.VALUE, 9.0, None),
+    ],
+)
+def test_whatever_differs_is_on_the_page_once(
+    kind: Kind, ratio: float | None, name: str | None
+) -> None:
+    told = of(showing(Finding(kind, "output", "is another", ratio)))
+    listed = {one.name: one.defects for one in told.groups if one.defects}
+    assert set(listed) == {name} - {None}
+    assert {api for found in listed.values() for d in found for api in d.apis} == (
+        {"mindspore.nn.HShrink", "mindspore.ops.hardshrink"} if name else set()
+    )
+    assert bool(told.errors) == (name is None)
+
+
+def test_what_is_declared_is_not_called_undeclared() -> None:
+    judged = [
+        replace(j, verdict=replace(j.verdict, status=Status.DECLARED))
+        for j in showing(Finding(Kind.DTYPE_SUPPORT, "output", "is declared"))
+    ]
+    assert group(of(judged), "undeclared").defects == ()
+
+
+def test_wrong_values_of_random_numbers_are_found() -> None:
+    drawn = handmade.YAML.replace("    call: module\n", "    call: random\n")
+    judged = [
+        handmade.judged(case, case.pairs()[0], "mindspore", "known")
+        for case in handmade.cases(drawn)
+    ]
+    defects = group(of(judged), "values").defects
+    assert sum(defect.cases for defect in defects) == len(judged)
+    assert {api for defect in defects for api in defect.apis} == {"mindspore.nn.HShrink"}
