@@ -193,6 +193,28 @@ def test_the_verdict_is_one_sentence(page: Page, tmp_path: Path) -> None:
     assert "No regression among 1,234 items compared." in english(tmp_path / "upgrade.html")
 
 
+def test_an_edited_case_that_differs_now_is_not_passed_over(tmp_path: Path) -> None:
+    """The gate fails for it although it is no regression: so does the page."""
+    calm = [c for c in changes() if not c.regression]
+    found = [replace(c, unexpected=c.category is Category.CHANGED) for c in calm]
+    given = result(found)
+    assert given.exit_code == 1
+    view = upgrade_view(given)
+    assert (view.regressions, view.unexpected) == (0, 1)
+    assert view.sections[0].category is Category.CHANGED
+    pages.write(site(given), tmp_path, ["en"])
+    told = english(tmp_path / "upgrade.html")
+    assert "1 edited case differs now, and the gate fails for it." in told
+    assert "changed case ✗ 1 edited case differs now 1 1 " in told.partition("Means")[2]
+    html = (tmp_path / "upgrade.html").read_text(encoding="utf-8")
+    row = html.partition('id="changed-case"')[2].partition("shrink/grid[lambd=5]")[0]
+    assert "<details>" not in row, "what fails is not folded away"
+    operation = (tmp_path / "operations/shrink.html").read_text(encoding="utf-8")
+    since = operation.partition('<div class="since">')[2].partition("</li>")[0]
+    assert "chip x" in since
+    assert "changed case" in since
+
+
 def test_a_broken_case_before_and_after(tmp_path: Path) -> None:
     case, before, after = cells(result(), tmp_path, Category.BROKEN)
     assert case == "shrink/literal mindspore"
