@@ -154,9 +154,11 @@ def report(
 
     Raises CallerError when a comparison is asked for that has no page to stand on.
     """
+    upgrade = None
     if against is not None:
         _one_site(runs, out, formats_, against)
-    upgrade = None if against is None else gating.changed(against, runs[0], known)
+        with gating.failing_into({}, annotate=False, html=out):
+            upgrade = gating.changed(against, runs[0], known)
     files = [RunFile.open(run) for run in runs]
     try:
         if known is not None:

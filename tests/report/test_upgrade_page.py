@@ -530,6 +530,7 @@ def test_gate_leaves_the_same_site(project: Project) -> None:
         (["report", "new.sqlite", "--against", "base", "-f", "csv"], 2, "the format html"),
         (["report", "new.sqlite", "--against", "base", "-o", "base"], 2, "is used already"),
         (["report", "new.sqlite", "--against", "cut.sqlite"], 3, "damaged or truncated"),
+        (["report", "new.sqlite", "--against", "cut.sqlite", "-o", "stale"], 3, "damaged"),
         (["gate", "base", "new.sqlite", "--html", "base"], 2, "is used already"),
         (["gate", "old.sqlite", "base", "--html", "x"], 2, "made from a run file"),
         (["gate", "cut.sqlite", "new.sqlite", "--html", "stale"], 3, "damaged or truncated"),
