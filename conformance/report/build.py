@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from conformance.judge.run import Verdicts
 
 T = TypeVar("T")
+PARTS = ("parameters", "evidence", "plot", "plot-told")
+"""What the template appends to a pair's anchor for fragments of its own."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,8 @@ def _pair(
     pair = judged[0].item.pair
     torch, mindspore, numpy = (build_case.side_name(pair.side(library)) for library in LIBRARIES)
     anchor = anchors.new(torch or mindspore or numpy)
+    for part in PARTS:  # A case may be called like a part of the page.
+        anchors.new(f"{anchor}-{part}")
     by_case = grouped(judged, lambda j: j.item.case.case.id)
     cases = tuple(build_case.case_view(found, anchor, anchors) for found in by_case.values())
     title = views.title(torch, mindspore, numpy)

@@ -112,11 +112,13 @@ def by_category(
     return list(found.items())
 
 
-def by_document(claims: Sequence[views.ClaimView]) -> list[tuple[str, list[views.ClaimView]]]:
-    """Return claims by the document that makes them."""
-    found: dict[str, list[views.ClaimView]] = {}
+def by_document(
+    claims: Sequence[views.ClaimView],
+) -> list[tuple[views.SourceView, list[views.ClaimView]]]:
+    """Return claims by the document that makes them; releases of one are several."""
+    found: dict[views.SourceView, list[views.ClaimView]] = {}
     for claim in claims:
-        found.setdefault(claim.source.title, []).append(claim)
+        found.setdefault(claim.source, []).append(claim)
     return list(found.items())
 
 

@@ -1,5 +1,6 @@
 import re
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -147,6 +148,35 @@ def test_rows_that_differ_come_first_and_are_explained(site: dict[str, Page]) ->
     assert grid.shown == worst[0]
     ids = [i for i in site["operations/shrink.html"].ids if i in {p.anchor for p in grid.points}]
     assert ids[: len(worst)] == [p.anchor for p in worst]
+
+
+def test_a_case_may_be_called_like_a_part_of_the_page(tmp_path: Path) -> None:
+    for name in build.PARTS:
+        text = handmade.YAML.replace("id: literal", f"id: {name}")
+        judged = [
+            handmade.judged(case, pair, target, "conforms")
+            for case in handmade.cases(text)
+            for pair in case.pairs()
+            for target in ("torch", "mindspore")
+        ]
+        pages.render(Judgement(judged, []), handmade.run_info(), tmp_path, languages=("en",))
+        ids = Page(tmp_path / "operations/shrink.html").ids
+        assert len(ids) == len(set(ids)), name
+        assert f"torch.nn.Hardshrink-{name}" in ids
+
+
+def test_releases_of_one_document_are_not_mixed_up(tmp_path: Path) -> None:
+    made = build.site(handmade.judgement(), handmade.run_info())
+    (page,) = made.pages
+    older, newer = (
+        replace(claim, source=replace(claim.source, release=release))
+        for claim, release in zip(page.claims, ("r1.0", "r9.9"), strict=True)
+    )
+    site = replace(made, pages=(replace(page, claims=(older, newer)),))
+    pages.write(site, tmp_path, ["en"])
+    told = Page(tmp_path / "operations/shrink.html").text.partition("What published documents")[2]
+    for claim, release in ((older, "r1.0"), (newer, "r9.9")):
+        assert f"A <i>page</i> ({release}) {claim.what}" in told
 
 
 def test_a_run_without_signatures_still_renders(tmp_path: Path) -> None:
