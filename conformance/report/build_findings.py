@@ -83,10 +83,12 @@ def findings(
     known: Iterable[Known],
     places: Places,
     started: str,
+    expired: Collection[Known] = (),
 ) -> FindingsView:
     """Return the findings of all that was `judged`, and of `pages` what was published.
 
-    `places` holds every case of every pair; `started` is when the run began, in ISO format.
+    `places` holds every case of every pair; `started` is when the run began, in ISO format;
+    `expired` are known differences that did not hold any more when it was judged.
     """
     own = [one for one in judged if not one.item.of_reference]
     groups = _groups(own, places)
@@ -98,7 +100,7 @@ def findings(
         tallies=build_claims.tallies(pages),
         entries=build_claims.refuted_entries(pages),
         statements=build_claims.refuted_statements(pages),
-        known=known_views(known, judged, places, started),
+        known=known_views(known, judged, places, started, expired),
     )
 
 

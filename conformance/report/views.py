@@ -306,6 +306,8 @@ class PairView:
     summary: Text | None = None
     differences: tuple[DifferenceView, ...] = ()
     published: tuple[PublishedView, ...] = ()
+    documented: tuple[bool | None, ...] = ()
+    """Whether each statement of the documents that speak of the pair holds."""
     cases: tuple[CaseView, ...] = ()
     aspects: tuple[AspectView, ...] = ()
     known: tuple[KnownView, ...] = ()
@@ -317,8 +319,12 @@ class PairView:
 
     @property
     def held(self) -> str:
-        """Whether published claims hold: refuted if one is, else upheld, undecided or none."""
-        holds = {said.holds for said in self.published}
+        """Whether published claims hold: refuted if one is, else upheld, undecided or none.
+
+        Claims are those of mapping tables, of documents, and of the examples these print.
+        """
+        examples = (e.holds for case in self.cases if case.source for e in case.expected)
+        holds = {*(said.holds for said in self.published), *self.documented, *examples}
         for name, value in (("refuted", False), ("upheld", True), ("undecided", None)):
             if value in holds:
                 return name

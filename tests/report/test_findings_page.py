@@ -1,11 +1,13 @@
 import itertools
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conformance.judge.judge import Judged, Judgement
+from conformance.judge.known import stale
 from conformance.judge.verdict import Finding, Status, Verdict
 from conformance.report import build, build_findings, build_known, pages, views
 from conformance.report.build import RunInfo
@@ -410,3 +412,21 @@ def test_wrong_values_of_random_numbers_are_found() -> None:
     defects = group(of(judged), "values").defects
     assert sum(defect.cases for defect in defects) == len(judged)
     assert {api for defect in defects for api in defect.apis} == {"mindspore.nn.HShrink"}
+
+
+def test_what_has_expired_since_the_run_has_no_days_left() -> None:
+    """The judge looks at a calendar, the page only at the run: it must not contradict him."""
+    entry = handmade.KNOWN[2]
+    line = f"{entry}: expired on {entry.expires.isoformat()}"
+    assert build_known.expired(handmade.KNOWN, []) == []
+    assert build_known.expired(handmade.KNOWN, [line]) == [entry]
+    last = handmade.KNOWN[0]
+    line = f"{last}: expired on {last.expires.isoformat()}"
+    site = build.site(Judgement(handmade.judgement().judged, [line]), handmade.run_info())
+    assert [k.days for k in site.findings.known] == [0, 10, 0]
+    assert site.pages[0].pairs[1].known[0].days == 0
+
+
+def test_the_judge_says_of_an_expired_entry_what_the_page_looks_for() -> None:
+    lines = stale(handmade.KNOWN, [], {}, date(2999, 1, 1), complete=False)
+    assert build_known.expired(handmade.KNOWN, lines) == list(handmade.KNOWN)

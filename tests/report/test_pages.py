@@ -9,7 +9,7 @@ import pytest
 
 from conformance.judge.judge import Judged, Judgement
 from conformance.judge.verdict import Status
-from conformance.report import build, official, pages, text
+from conformance.report import build, official, pages, text, views
 from conformance.report.build import RunInfo
 from tests.report import handmade
 
@@ -201,3 +201,54 @@ def test_forty_pages_in_two_languages_take_seconds(tmp_path: Path) -> None:
     pages.render(Judgement(found, []), handmade.run_info(), tmp_path)
     # The goal is 5 s; a shared machine gets three times that before this test cries.
     assert time.perf_counter() - start < 15
+
+
+def held(table: list[bool | None], document: bool | None, example: bool | None) -> str:
+    """Whether claims on the first pair hold: by tables, by its document, by a published example."""
+    made = build.site(handmade.judgement(), handmade.run_info())
+    pair = made.pages[0].pairs[0]
+    literal, grid = pair.cases
+    expected = tuple(replace(e, holds=example) for e in literal.expected)
+    return replace(
+        pair,
+        published=tuple(views.PublishedView("r2.0", "consistent", holds) for holds in table),
+        documented=(document,),
+        cases=(replace(literal, expected=expected), grid),
+    ).held
+
+
+def test_a_pair_is_refuted_by_whoever_published_the_claim() -> None:
+    assert held([True], None, None) == "upheld"
+    assert held([True], False, None) == "refuted"
+    assert held([True], True, False) == "refuted"
+    assert held([False, True], True, True) == "refuted"
+    assert held([], None, True) == "upheld"
+    assert held([None], None, None) == "undecided"
+
+
+def test_claims_count_for_the_pair_they_are_of() -> None:
+    first, second = build.site(handmade.judgement(), handmade.run_info()).pages[0].pairs
+    assert (first.held, first.documented) == ("refuted", (False, None))
+    text = handmade.YAML.replace(
+        "{id: page,", "{id: page, pair: torch.nn.Hardshrink=mindspore.nn.HShrink,"
+    )
+    judged = [
+        handmade.judged(case, pair, target, "conforms")
+        for case in handmade.cases(text)[1:]
+        for pair in case.pairs()
+        for target in ("torch", "mindspore")
+    ]
+    first, second = build.site(Judgement(judged, []), handmade.run_info()).pages[0].pairs
+    assert (first.documented, second.documented) == ((False, None), ())
+    assert (first.held, second.held) == ("refuted", "none")
+
+
+def test_graph_mode_covers_nothing_where_it_did_not_run(tmp_path: Path) -> None:
+    for targets, told in (
+        (["torch", "mindspore:cpu:graph"], True),
+        (["torch", "mindspore"], False),
+    ):
+        info = RunInfo({**handmade.MANIFEST, "targets": targets})
+        pages.render(handmade.judgement(), info, tmp_path, languages=("en",))
+        for name in ("index.html", "run.html"):
+            assert ("covering part" in Page(tmp_path / name).text) == told
