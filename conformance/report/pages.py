@@ -81,7 +81,7 @@ def write(site: views.SiteView, out: Path, languages: Sequence[str]) -> Path:
 
     names = {filename(view) for view in site.pages}
     for left in (out / FOLDER).glob("*.html"):
-        if left.name not in names:
+        if left.name not in names and _ours(left):
             left.unlink()
     parallel.mapped(page, site.pages)
     _write(environment, "index.html.j2", out / "index.html", site, {"offered": offers(site)})
@@ -111,6 +111,12 @@ def _write(
     }
     rendered = environment.get_template(template).render(given)
     path.write_text(rendered, encoding="utf-8")
+
+
+def _ours(path: Path) -> bool:
+    """Tell whether a site of ours wrote the page at `path`, and not somebody by hand."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return "<html" in (head := file.read(200)) and "data-languages=" in head
 
 
 def _assets(environment: Environment, folder: Path) -> None:

@@ -252,3 +252,12 @@ def test_graph_mode_covers_nothing_where_it_did_not_run(tmp_path: Path) -> None:
         pages.render(handmade.judgement(), info, tmp_path, languages=("en",))
         for name in ("index.html", "run.html"):
             assert ("covering part" in Page(tmp_path / name).text) == told
+
+
+def test_pages_of_operations_that_are_gone_go_too_but_nobody_elses(tmp_path: Path) -> None:
+    folder = tmp_path / pages.FOLDER
+    pages.render(handmade.judgement(), handmade.run_info(), tmp_path, languages=("en",))
+    (folder / "gone.html").write_text((folder / "shrink.html").read_text(encoding="utf-8"))
+    (folder / "surgery.html").write_text("<!doctype html><html lang='en'><p>By hand.", "utf-8")
+    pages.render(handmade.judgement(), handmade.run_info(), tmp_path, languages=("en",))
+    assert {path.name for path in folder.iterdir()} == {"shrink.html", "surgery.html"}
