@@ -162,7 +162,7 @@ def report(
     files = [RunFile.open(run) for run in runs]
     try:
         if known is not None:
-            files[0].note(known=known_text(known))
+            files[0].suppose(known=known_text(known))
         elif others := [run for run, file in zip(runs, files, strict=True) if _other(file, files)]:
             typer.echo(
                 f"{', '.join(map(str, others))}: judged by the known differences of {runs[0]}, "

@@ -101,6 +101,10 @@ class RunFile:
             )
         self.__dict__.pop("manifest", None)
 
+    def suppose(self, **facts: Any) -> None:
+        """Let the manifest say `facts` until something is noted; the file stays as it is."""
+        self.__dict__["manifest"] = {**self.manifest, **facts}
+
     def keep_corpus(self, corpus: Corpus) -> None:
         """Keep the text of every case file and the arrays beside it that its cases read."""
         with self._db:

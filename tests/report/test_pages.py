@@ -261,3 +261,67 @@ def test_pages_of_operations_that_are_gone_go_too_but_nobody_elses(tmp_path: Pat
     (folder / "surgery.html").write_text("<!doctype html><html lang='en'><p>By hand.", "utf-8")
     pages.render(handmade.judgement(), handmade.run_info(), tmp_path, languages=("en",))
     assert {path.name for path in folder.iterdir()} == {"shrink.html", "surgery.html"}
+
+
+def test_every_square_of_the_map_has_the_worst_verdict_of_its_target(tmp_path: Path) -> None:
+    judgement, info = handmade.several()
+    site = build.site(judgement, info)
+    pages.write(site, tmp_path, ["en"])
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    for page in site.pages:
+        for pair in page.pairs:
+            link = f'href="operations/{page.operation}.html#{pair.anchor}" title='
+            squares = html.partition(link)[2].partition("<span")[0]
+            seen = {
+                target.name: [
+                    j.verdict.status
+                    for j in judgement.judged
+                    if (j.item.pair.id, j.item.target) == (pair.id, target.name)
+                    and j.item.case.operation.operation == page.operation
+                ]
+                for target in site.targets
+            }
+            worst = (min(s, key=views.SEVERITY.index, default=None) for s in seen.values())
+            wanted = [f"v {views.CODES[status]}" if status else "" for status in worst]
+            assert re.findall('<i(?: class="([^"]*)")?></i>', squares) == wanted
+
+
+@pytest.mark.parametrize(
+    ("torch", "mindspore", "holds"),
+    [
+        ("conforms", "conforms", True),
+        ("conforms", "crashed", None),
+        ("conforms", "unavailable", None),
+        ("unavailable", "conforms", None),
+        ("conforms", "declared", False),
+    ],
+)
+def test_what_did_not_return_upholds_no_mapping_table(
+    torch: str, mindspore: str, holds: bool | None
+) -> None:
+    text = handmade.YAML.replace('"consistent <s>"', "consistent")
+    judged = [
+        handmade.judged(case, case.pairs()[0], target, name)
+        for case in handmade.cases(text)
+        for target, name in (("torch", torch), ("mindspore", mindspore))
+    ]
+    (pair,) = build.site(Judgement(judged, []), RunInfo()).pages[0].pairs
+    assert [said.holds for said in pair.published] == [holds]
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [("raised", True), ("conforms", False), ("crashed", None), ("unsupported", None),
+     ("unavailable", None)],
+)  # fmt: skip
+def test_what_did_not_come_back_upholds_no_documented_exception(
+    name: str, holds: bool | None
+) -> None:
+    text = handmade.YAML.replace(
+        'expect: {torch: ["0.1", "nan", "inf"], mindspore: ["0.2", "nan", "inf"]}',
+        "expect: {raises: {mindspore: ValueError}}",
+    )
+    case = handmade.cases(text)[0]
+    one = handmade.judged(case, case.pairs()[0], "mindspore", name)
+    (shown,) = build.site(Judgement([one], []), RunInfo()).pages[0].pairs[0].cases
+    assert [e.holds for e in shown.expected if e.framework == "mindspore"] == [holds]

@@ -21,6 +21,7 @@ from conformance.report.build_upgrade import upgrade_view
 from conformance.report.marked import marked
 from conformance.report.views import SiteView
 from conformance.run.outcome import Crashed, Outcome, Raised
+from conformance.run.store import RunFile
 from tests.fakes import FAKES
 from tests.gate.records import declared, differs, raised, record, side
 from tests.project import Project
@@ -518,6 +519,31 @@ def test_gate_leaves_the_same_site(project: Project) -> None:
     assert "is not kept in the baseline" in told
     assert "<b>-13</b> brings bad luck" in told
     assert "<b>-14</b> brings bad luck" not in told
+
+
+@pytest.mark.parametrize("command", ["gate", "report"])
+def test_all_pages_are_judged_by_the_known_differences_given(
+    project: Project, command: str
+) -> None:
+    project.write(
+        "excuses.yaml",
+        "- {cases: magnitude/breaks, target: mindspore, kinds: [exception], reason: r, owner: o, "
+        "link: https://tracker.example/1, expires: 2999-01-01}\n",
+    )
+    before = RunFile.open(project.folder / "new.sqlite").manifest.get("known")
+    out = f"excused-{command}"
+    arguments = {
+        "gate": ["gate", "old.sqlite", "new.sqlite", "--html", out],
+        "report": ["report", "new.sqlite", "--against", "old.sqlite", "--out", out],
+    }
+    project.run(*arguments[command], "--known", "excuses.yaml")
+    folder = project.folder / out
+    assert "broken, and excused" in english(folder / "upgrade.html")
+    assert "Excuses 1 result:" in english(folder / "findings.html")
+    html = (folder / "operations/magnitude.html").read_text(encoding="utf-8")
+    assert '<span class="chip x"><span aria-hidden="true">✗</span> differs' not in html
+    after = RunFile.open(project.folder / "new.sqlite").manifest.get("known")
+    assert after == before, "evidence is read, not edited"
 
 
 @pytest.mark.parametrize(
