@@ -325,3 +325,17 @@ def test_what_did_not_come_back_upholds_no_documented_exception(
     one = handmade.judged(case, case.pairs()[0], "mindspore", name)
     (shown,) = build.site(Judgement([one], []), RunInfo()).pages[0].pairs[0].cases
     assert [e.holds for e in shown.expected if e.framework == "mindspore"] == [holds]
+
+
+def test_a_case_is_called_by_its_worst_point(tmp_path: Path) -> None:
+    points = handmade.cases()[1:3]
+    judged = [
+        handmade.judged(case, case.pairs()[0], "mindspore", name)
+        for case, name in zip(points, ("conforms", "crashed"), strict=True)
+    ]
+    pages.render(Judgement(judged, []), handmade.run_info(), tmp_path, languages=("en",))
+    html = (tmp_path / "operations/shrink.html").read_text(encoding="utf-8")
+    head = html.partition('<h4 id="torch.nn.Hardshrink-grid">')[2].partition("</h4>")[0]
+    assert "✗</span> differs" in head
+    contents = html.partition('<a href="#torch.nn.Hardshrink-grid">')[2].partition("</a>")[0]
+    assert '<b class="v x">' in contents
