@@ -339,3 +339,14 @@ def test_a_case_is_called_by_its_worst_point(tmp_path: Path) -> None:
     assert "✗</span> differs" in head
     contents = html.partition('<a href="#torch.nn.Hardshrink-grid">')[2].partition("</a>")[0]
     assert '<b class="v x">' in contents
+
+
+def test_every_finding_of_a_verdict_is_told(tmp_path: Path) -> None:
+    case = handmade.cases()[0]
+    judged = [handmade.judged(case, case.pairs()[0], "mindspore", "declared")]
+    findings = judged[0].verdict.findings
+    assert len(findings) == 3
+    pages.render(Judgement(judged, []), handmade.run_info(), tmp_path, languages=("en",))
+    told = Page(tmp_path / "operations/shrink.html").text
+    for finding in findings:
+        assert f"{text.KIND[finding.kind]} {finding.where} {finding.detail}" in told
