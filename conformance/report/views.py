@@ -79,11 +79,11 @@ class VerdictView:
     ratio: float | None = None
     gradient_ratio: float | None = None
     budget: float | None = None
-    gradient_budget: float | None = None
     kinds: tuple[Kind, ...] = ()
     findings: tuple[Finding, ...] = ()
     why: str = ""
     duration: float = 0.0
+    gradient_budget: float | None = None
 
     def beyond(self, *, gradient: bool) -> bool:
         """Tell whether the error of values, or of gradients, exceeds its budget: the judge says."""
