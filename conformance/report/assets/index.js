@@ -103,6 +103,16 @@
   form.hidden = false;
   form.addEventListener("input", () => { apply(); save(); });
   form.addEventListener("reset", () => setTimeout(() => { apply(); save(); }));
+  for (const total of document.querySelectorAll(".totals [data-verdict]")) {
+    total.addEventListener("click", (event) => {
+      event.preventDefault();
+      form.elements.verdict.value = total.dataset.verdict;
+      apply();
+      save();
+      document.getElementById("operations").scrollIntoView();
+      form.elements.verdict.focus({preventScroll: true});
+    });
+  }
   form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", () => {
     if (/^#\w+=/.test(location.hash) || !location.hash) restore();
