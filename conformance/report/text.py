@@ -196,6 +196,7 @@ def about(what: str, _: Translate) -> str:
 _HAN = "[\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e“”‘’]"
 _WIDE = str.maketrans(",;:?!", "，；：？！")
 _BESIDE_HAN = re.compile(rf"(?<={_HAN})[,;:?!] ?|[,;:?!] ?(?={_HAN})")
+_SPACED = re.compile(r"(?<=[，；：。、？！）]) +")
 _AROUND_HAN = re.compile(rf"\(([^()`]*{_HAN}[^()`]*)\)")
 
 
@@ -205,13 +206,14 @@ def chinese(prose: str) -> str:
     What is between backquotes is code and stays as it is.
     """
     parts = re.split(r"(`+[^`]+`+)", prose)
-    parts[::2] = (
-        _BESIDE_HAN.sub(
-            lambda mark: mark[0].strip().translate(_WIDE), _AROUND_HAN.sub(r"（\1）", part)
-        )
-        for part in parts[::2]
-    )
+    parts[::2] = map(_punctuated, parts[::2])
     return "".join(parts)
+
+
+def _punctuated(part: str) -> str:
+    part = _AROUND_HAN.sub(r"（\1）", part)
+    part = _BESIDE_HAN.sub(lambda mark: mark[0].strip().translate(_WIDE), part)
+    return _SPACED.sub("", part)
 
 
 def said(given: Text, language: str) -> str:

@@ -148,6 +148,7 @@ def test_roundoffs(ratio: float | None, shown: str) -> None:
         ("写`f(1,二),g`,再调用", "写`f(1,二),g`，再调用"),
         ("等于(1+2)/3,shape为(1, 2)", "等于(1+2)/3,shape为(1, 2)"),
         ("已有全角，不变。", "已有全角，不变。"),
+        ("与Module不同， Cell默认", "与Module不同，Cell默认"),
     ],
 )
 def test_chinese_is_punctuated_like_the_official_pages(written: str, shown: str) -> None:

@@ -117,7 +117,13 @@
   window.addEventListener("hashchange", () => {
     if (/^#\w+=/.test(location.hash) || !location.hash) restore();
   });
-  if (/^#\w+=/.test(location.hash)) restore(); else apply();
+  if (/^#\w+=/.test(location.hash)) {
+    // Whoever is sent a link to a view is to see it, not what is above it.
+    restore();
+    document.getElementById("operations").scrollIntoView();
+  } else {
+    apply();
+  }
 
   document.querySelector(".map").addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
