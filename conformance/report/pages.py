@@ -143,7 +143,7 @@ def _environment(languages: Languages) -> Environment:
         "attribute": lambda *said, **values: Markup(visible(languages.attribute(*said, **values))),
         "said": lambda said: languages.each(lambda code: prose(text.said(said, code))),
         "about": lambda what: languages.each(
-            lambda code: shortened(text.about(what, languages.translators[code].gettext))
+            lambda code: breakable(text.about(what, languages.translators[code].gettext))
         ),
         "area": lambda name: languages.gettext(text.AREA[name]) if name in text.AREA else name,
         "claim_name": lambda said: languages.each(

@@ -166,7 +166,7 @@ def test_chinese_is_punctuated_like_the_official_pages(written: str, shown: str)
             "Heading torch.a over the text of torch.b",
             "标题为torch.a，内容却是torch.b",
         ),
-        ("row input | logits", "Row of the parameter table", "参数表的一行"),
+        ("row input | logits", "Row of the parameter table", "参数行"),
         ("row of {x}", "row of {x}", "row of {x}"),
     ],
 )
