@@ -20,7 +20,7 @@ from conformance.report.anchors import Anchors
 from conformance.report.aspects import aspects
 from conformance.report.build_known import expired, known_views, spoken_of
 from conformance.run.target import framework_of, place
-from conformance.taxonomy import FRAMEWORKS, LIBRARIES, Library
+from conformance.taxonomy import FRAMEWORKS, LIBRARIES, Kind, Library
 
 if TYPE_CHECKING:
     from conformance.judge.documents import DocumentClaim
@@ -31,6 +31,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PARTS = ("parameters", "evidence", "plot", "plot-told")
 """What the template appends to a pair's anchor for fragments of its own."""
+LOUD = frozenset(
+    {
+        Kind.NAME,
+        Kind.MISSING_IN_MINDSPORE,
+        Kind.MISSING_IN_TORCH,
+        Kind.DEPRECATED,
+        Kind.CALL_FORM,
+        Kind.INPUT_TYPE,
+        Kind.DTYPE_SUPPORT,
+        Kind.EXCEPTION,
+        Kind.UNSUPPORTED,
+    }
+)
+"""Kinds that stop whoever meets them with an error.  The others go on with something else, so a
+page tells of them first."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +243,7 @@ def _pair(
         summary=operation.summary_of(pair),
         differences=tuple(
             build_case.difference_view(d, judged, cases)
-            for d in operation.differences_of(pair)
+            for d in sorted(operation.differences_of(pair), key=lambda d: d.kind in LOUD)
             if d in pair.differences or build_case.shown_by(d, judged)
         ),
         published=tuple(_published(operation, pair, judged, info)),
@@ -271,7 +286,7 @@ def _rows(operation: Operation, pair: Pair, info: RunInfo) -> Iterable[views.Par
     if pair.torch is None or pair.mindspore is None:
         return
     rows = _compared(operation, pair, info)
-    constructs = any(pair.form(f) == "module" for f in FRAMEWORKS)
+    constructs = any(pair.step_form(f) == "module" for f in FRAMEWORKS)
     categories = ("input", "option", "state") if constructs else ("option", "state")
     for category in categories:
         chosen = [r for r in rows if _category(r, constructs) == category]

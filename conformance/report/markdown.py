@@ -141,7 +141,7 @@ def _environment(site: views.SiteView, names: dict[Key, str], language: str) -> 
 
     environment.globals |= {"site": site, "longest": LONGEST_LIST}
     environment.filters |= {
-        "pick": lambda value: getattr(value, language),
+        "pick": lambda value: translations.said(value, language),
         "prose": prose,
         "code": code,
         "cell": cell,

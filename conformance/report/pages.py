@@ -147,7 +147,10 @@ def _environment(languages: Languages) -> Environment:
     }
     environment.filters |= {
         "attribute": lambda *said, **values: Markup(visible(languages.attribute(*said, **values))),
-        "said": lambda said: languages.each(lambda code: prose(getattr(said, code))),
+        "said": lambda said: languages.each(lambda code: prose(text.said(said, code))),
+        "about": lambda what: languages.each(
+            lambda code: breakable(text.about(what, languages.translators[code].gettext))
+        ),
         "area": lambda name: languages.gettext(text.AREA[name]) if name in text.AREA else name,
         "claim_name": lambda said: languages.each(
             lambda code: shortened(templating.claim(said, languages.translators[code].gettext))
@@ -218,8 +221,8 @@ def prose(value: str) -> Markup:
 
 
 def breakable(name: str) -> Markup:
-    """Return an API name that may be broken after its dots."""
-    return Markup(str(escape(shortened(name))).replace(".", ".<wbr>"))
+    """Return the name of an API or a target that may be broken after its dots and colons."""
+    return Markup(re.sub(r"[.:]", r"\g<0><wbr>", str(escape(shortened(name)))))
 
 
 def web(url: str) -> str:
