@@ -27,9 +27,9 @@ def aspects(judged: list[Judged], targets: Sequence[str]) -> tuple[AspectView, .
     rows = [*_dtypes(judged), *_others()]
     found = []
     for name, code, asks, of_gradient in rows:
+        asked = [j for j in judged if asks(j)]
         cells = tuple(
-            _cell([j for j in judged if j.item.target == target and asks(j)], of_gradient)
-            for target in targets
+            _cell([j for j in asked if j.item.target == target], of_gradient) for target in targets
         )
         if any(cell.count for cell in cells):
             found.append(AspectView(name, code, cells))
