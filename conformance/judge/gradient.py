@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from conformance.corpus.inputs import Array
+from conformance.judge import structure
 from conformance.judge.dtypes import ROUNDOFF, inexact
 from conformance.judge.expected import Derivative, Expected, Probes
 
@@ -121,7 +122,7 @@ def _derivative(stencil: _Stencil, name: str, dtype: str, singular: Array | bool
     uncompared = int(np.sum(np.isnan(y)[plan.group])) if plan.group.size else 0
     if plan.single:
         y, error, spread = (a.reshape(x.shape) for a in (y, error, spread))
-    expected = Expected(f"gradient of {name}", y, dtype, error)
+    expected = Expected(structure.gradient(name), y, dtype, error)
     probes = None if plan.single else plan
     return Derivative(expected, spread, probes, True, uncompared, singular)
 

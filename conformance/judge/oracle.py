@@ -6,6 +6,7 @@ One Expectation serves every pair and target of its case, so everything dear in 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -132,13 +133,13 @@ class Expectation:
             for where, y, dtype in zip(structure.labels(len(leaves)), leaves, dtypes, strict=True)
         ]
         self.outputs = [] if self.identities else self.forms
-        self.state = self._named("state", result.state)
-        self.mutated = self._named("mutated", result.mutated)
+        self.state = self._named(structure.state, result.state)
+        self.mutated = self._named(structure.mutated, result.mutated)
 
-    def _named(self, label: str, values: Values) -> dict[str, Expected]:
+    def _named(self, called: Callable[[str], str], values: Values) -> dict[str, Expected]:
         arrays = self.case.arrays
         return {
-            name: self._expected(f"{label} {name}", value, arrays[name].dtype.name)
+            name: self._expected(called(name), value, arrays[name].dtype.name)
             for name, value in values.items()
         }
 
@@ -206,7 +207,7 @@ class Expectation:
                     spread[n] = np.maximum(spread[n], np.where(np.isfinite(change), change, 0))
         return {
             n: Derivative(
-                self._expected(f"gradient of {n}", base[n], arrays[n].dtype.name), spread[n]
+                self._expected(structure.gradient(n), base[n], arrays[n].dtype.name), spread[n]
             )
             for n in names
         }
