@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from conformance.coverage.depth import special
 from conformance.judge.verdict import Status
 from conformance.report.text import N_
-from conformance.report.views import AspectCell, AspectView, worst
+from conformance.report.views import worst
+from conformance.report.views_aspects import AspectCell, AspectView
 from conformance.taxonomy import INEXACT, Kind
 
 if TYPE_CHECKING:
