@@ -18,7 +18,7 @@ from tests.site.cost import Cost, cost
 
 pytestmark = pytest.mark.timeout(900)
 TYPED = ["o", "op", "operation_1", "operation_12", "operation_123", "operation_1", "1", "mint"]
-TRIES = 3
+TRIES = 10
 PRESS = """async (typed) => {
     const field = document.querySelector("#q");
     field.value = typed;
