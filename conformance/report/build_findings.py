@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.corpus.difference import Difference
+from conformance.judge import words
 from conformance.judge.declared import declaration, declared
 from conformance.judge.verdict import Finding, Status
 from conformance.report import build_claims, shown, views
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 ERRORS = 40
 """APIs in the list of the largest errors."""
-DETAIL = 240
-"""Characters of evidence that a finding shows."""
 GROUPS = {
     "deaths": (
         N_("Crashes and hangs"),
@@ -166,7 +165,7 @@ def _undeclared(judged: list[Judged], told: Collection[int]) -> Iterator[_Sight]
 def _sight(judged: Judged, finding: Finding) -> _Sight:
     said = declaration(judged.item, finding)
     detail = shown.brief(judged.outcome) if OF_KIND.get(finding.kind) == "deaths" else ""
-    detail = detail or f"{finding.where}: {finding.detail}"
+    detail = detail or words.said("{where}: {detail}", where=finding.where, detail=finding.detail)
     return _Sight(judged, finding.kind, detail, finding.ratio or 0.0, said)
 
 
@@ -213,7 +212,7 @@ def _defect(sights: list[_Sight], places: Places) -> DefectView:
         status=views.worst(s.judged.verdict.status for s in sights),
         cases=len({s.judged.item.case.id for s in sights}),
         place=places[item.case.id, item.pair.id],
-        detail=_line(best.detail),
+        detail=best.detail,
         ratio=best.ratio or None,
         note=said.note if said else None,
         instead=said.instead if said else None,
@@ -233,11 +232,6 @@ def _severity(defect: DefectView) -> tuple[bool, float, int]:
 def _api(judged: Judged) -> str:
     item = judged.item
     return side_name(getattr(item.pair, item.framework)) or item.pair.id
-
-
-def _line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= DETAIL else f"{line[: DETAIL - 1]}…"
 
 
 def _errors(judged: list[Judged], places: Places) -> list[ApiErrorView]:

@@ -19,7 +19,7 @@ from jinja2 import Environment
 
 from conformance import parallel
 from conformance.judge.verdict import Status
-from conformance.report import official, templating, views
+from conformance.report import official, sentences, templating, views
 from conformance.report import text as translations
 from conformance.report.examples import examples
 from conformance.report.markup import Raw, cell, code, fenced, prose, text, tidy
@@ -142,6 +142,7 @@ def _environment(site: views.SiteView, names: dict[Key, str], language: str) -> 
     environment.globals |= {"site": site, "longest": LONGEST_LIST}
     environment.filters |= {
         "pick": lambda value: translations.said(value, language),
+        "told": lambda sentence: sentences.told(sentence, language),
         "prose": prose,
         "code": code,
         "cell": cell,

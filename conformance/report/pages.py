@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,17 @@ from pygments.lexers import PythonLexer
 
 from conformance import parallel
 from conformance.corpus.model import Text
-from conformance.report import build, official, plot, templating, text, upgrade_links, views
+from conformance.judge.words import Said
+from conformance.report import (
+    build,
+    official,
+    plot,
+    sentences,
+    templating,
+    text,
+    upgrade_links,
+    views,
+)
 from conformance.report.bilingual import TAG, Languages
 from conformance.report.offers import offers
 from conformance.report.text import LANGUAGES, N_
@@ -149,7 +159,9 @@ def _environment(languages: Languages) -> Environment:
         "attribute": lambda *said, **values: Markup(visible(languages.attribute(*said, **values))),
         "said": lambda said: languages.each(lambda code: prose(text.said(said, code))),
         "about": lambda what: languages.each(
-            lambda code: breakable(text.about(what, languages.translators[code].gettext))
+            lambda code: breakable(
+                text.about(sentences.told(what, code), languages.translators[code].gettext)
+            )
         ),
         "area": lambda name: languages.gettext(text.AREA[name]) if name in text.AREA else name,
         "claim_name": lambda said: languages.each(
@@ -163,6 +175,8 @@ def _environment(languages: Languages) -> Environment:
             if _API.fullmatch(signature.api)
             else ""
         ),
+        "told": partial(_told, languages),
+        "evidence": sentences.evidence,
         "prose": prose,
         "highlight": highlight,
         "visible": visible,
@@ -181,6 +195,19 @@ def _environment(languages: Languages) -> Environment:
     }
     environment.finalize = lambda value: shortened(value) if type(value) is str else value
     return environment
+
+
+def _told(languages: Languages, sentence: str, longest: int = 0) -> Markup:
+    """What the judge says, in every language; another text is shown as the English it is."""
+
+    def say(code: str) -> str:
+        if longest:
+            return visible(sentences.short(sentence, code, longest))
+        return shortened(sentences.told(sentence, code))
+
+    if not isinstance(sentence, Said):
+        return Markup('<span lang="en">{}</span>').format(say("en"))
+    return languages.each(say)
 
 
 def _official(signature: views.SignatureView) -> Text:

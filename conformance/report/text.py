@@ -19,7 +19,7 @@ from babel.messages import mofile, pofile
 from conformance.corpus.model import Text
 from conformance.gate.change import Category
 from conformance.judge.verdict import Status
-from conformance.report.views import ParameterRowView
+from conformance.report.views_published import ParameterRowView
 from conformance.taxonomy import Kind
 
 LOCALE = Path(__file__).parent / "locale"

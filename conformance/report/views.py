@@ -1,6 +1,7 @@
 """What a page shows, as frozen values.  Templates depend on this and on nothing else.
 
-Prose in both languages is a `Text`; everything else is language-neutral evidence.
+Prose in both languages is a `Text`; everything else is language-neutral evidence.  Cases, pairs and
+pages are here; the parts they are made of are beside this module and go by its name as well.
 """
 
 from __future__ import annotations
@@ -12,9 +13,25 @@ from dataclasses import dataclass, field
 from conformance.corpus.model import Text
 from conformance.judge.verdict import Finding, Status
 from conformance.report.upgrade_views import UpgradeView
+from conformance.report.views_aspects import AspectCell, AspectView
 from conformance.report.views_findings import FindingsView, KnownView
-from conformance.report.views_run import ExecutionView
+from conformance.report.views_published import (
+    ClaimView,
+    ExpectedView,
+    ParameterRowView,
+    PublishedView,
+    SignatureView,
+    SourceView,
+)
+from conformance.report.views_run import ExecutionView, RunView, TargetView
 from conformance.taxonomy import Kind
+
+__all__ = [
+    "CODES", "SEVERITY", "AspectCell", "AspectView", "CaseView", "ClaimView", "CodeView",
+    "DifferenceView", "EvidenceView", "ExpectedView", "PageView", "PairView",
+    "ParameterRowView", "PeerView", "PointView", "PublishedView", "RunView", "SignatureView",
+    "SiteView", "SourceView", "TargetView", "VerdictView", "title", "worst",
+]  # fmt: skip
 
 SEVERITY = (
     Status.DIFFERS,
@@ -45,22 +62,6 @@ def worst(statuses: Iterable[Status]) -> Status:
 def title(torch: str, mindspore: str, numpy: str) -> str:
     """Return what a pair of these APIs, each or empty, is called in a line of text."""
     return " ↔ ".join(filter(None, (torch, mindspore))) or numpy
-
-
-@dataclass(frozen=True)
-class TargetView:
-    """A target of the run; `unavailable` says why it did not start, empty when it did."""
-
-    name: str
-    framework: str
-    version: str = ""
-    build: str = ""
-    device: str = ""
-    mode: str = ""
-    python: str = ""
-    platform: str = ""
-    cpu: str = ""
-    unavailable: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,31 +146,6 @@ class CodeView:
 
 
 @dataclass(frozen=True)
-class ExpectedView:
-    """What was published for a framework, and whether execution upholds it (None: nothing ran).
-
-    `got` is what came instead; `slip` says why the document is wrong.
-    """
-
-    framework: str
-    text: str
-    raises: bool = False
-    holds: bool | None = None
-    got: str = ""
-    slip: Text | None = None
-
-
-@dataclass(frozen=True)
-class SourceView:
-    """Where a claim was published."""
-
-    title: str
-    release: str = ""
-    url: str = ""
-    example: int | None = None
-
-
-@dataclass(frozen=True)
 class CaseView:
     """One case of a pair with all its grid points; `code` is of the point `shown`."""
 
@@ -186,37 +162,6 @@ class CaseView:
     def status(self) -> Status:
         """The worst verdict."""
         return worst(p.status for p in self.points)
-
-
-@dataclass(frozen=True)
-class SignatureView:
-    """A signature as introspected; `error` says why there is none."""
-
-    framework: str
-    api: str
-    text: str = ""
-    version: str = ""
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class ParameterRowView:
-    """One row of the five-column table.  A side without the parameter is None.
-
-    `kinds` are the differences found by introspection; defaults are Python text, None for "no
-    default".  `unknown` names the frameworks whose signature introspection cannot read.
-    """
-
-    category: str
-    """``input``, ``option`` or ``state``."""
-    number: int
-    torch: str | None
-    mindspore: str | None
-    torch_default: str | None = None
-    mindspore_default: str | None = None
-    kinds: tuple[Kind, ...] = ()
-    unknown: tuple[str, ...] = ()
-    note: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -241,55 +186,6 @@ class DifferenceView:
     replacement: str = ""
     shown: PointView | None = None
     code: tuple[CodeView, ...] = ()
-
-
-@dataclass(frozen=True)
-class PublishedView:
-    """What a release's mapping table claims of a pair, and whether it is upheld.
-
-    `holds` is None where MindSpore gave no result; `against` are the kinds that contradict it.
-    """
-
-    release: str
-    claim: str
-    holds: bool | None = None
-    against: tuple[Kind, ...] = ()
-
-
-@dataclass(frozen=True)
-class ClaimView:
-    """A published statement, what the installed release does, and whether the statement holds.
-
-    `holds` is None where nothing that ran decides it; `pair` is the one its document speaks of, if
-    it speaks of one.
-    """
-
-    source: SourceView
-    what: str
-    published: str
-    installed: str
-    holds: bool | None
-    note: Text | None = None
-    pair: str = ""
-
-
-@dataclass(frozen=True)
-class AspectCell:
-    """What one target did of one aspect: `count` items, `conforming` of them, worst `ratio`."""
-
-    status: Status
-    count: int
-    conforming: int
-    ratio: float | None = None
-
-
-@dataclass(frozen=True)
-class AspectView:
-    """One row of the evidence table: an aspect (`code`: a dtype), a cell for each target."""
-
-    name: str
-    code: str
-    cells: tuple[AspectCell, ...]
 
 
 @dataclass(frozen=True)
@@ -378,31 +274,6 @@ class PageView:
             for v in point.verdicts
             if v.target == target
         )
-
-
-@dataclass(frozen=True)
-class RunView:
-    """A run: what its file says of how it was made.
-
-    `select`, `quick` and `covering` say what was selected; `repeat` how often each call was made;
-    `seconds` is the wall-clock time of executing, since the last start where a run was resumed.
-    `lost` are targets that died for good, with the reason.
-    """
-
-    command: str = ""
-    started: str = ""
-    ended: str = ""
-    corpus: str = ""
-    finished: bool = True
-    covering: bool = False
-    quick: bool = False
-    select: str = ""
-    repeat: int = 1
-    seconds: float | None = None
-    conformance: str = ""
-    platform: str = ""
-    targets: tuple[str, ...] = ()
-    lost: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from babel.messages.extract import extract_from_dir
 from conformance.corpus.model import Text
 from conformance.judge.verdict import Status
 from conformance.report import templating, text
-from conformance.report.views import ParameterRowView
+from conformance.report.views_published import ParameterRowView
 from conformance.run import outcome
 from conformance.taxonomy import Kind
 
