@@ -43,8 +43,8 @@ VIEWS = 2
 BATCH_SEED, STEP_SEED = 1_000, 2_000
 """Seeds of batches for gradients and for steps: other ones than those that statistics stem from."""
 SERIES = 3
-"""A trajectory that is not the same is tried on other batches, so often at most: a ReLU's kink, which
-float32 may fall on either side of, is met by chance, a defect each time."""
+"""A trajectory that is not the same is tried on other batches, so often at most: a ReLU's kink,
+which float32 may fall on either side of, is met by chance, a defect each time."""
 Echo = Callable[[str], None]
 
 
