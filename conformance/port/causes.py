@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from conformance.port.budget import LAYER
 from conformance.port.evidence import Evidence, Suspect
+from conformance.port.initialisers import INITIALISER
 from conformance.port.phrase import Phrase, joined, listed, number
 from conformance.port.result import Cause, Divergence, StaticDifference, Verdict
 from conformance.port.settings import said
@@ -38,8 +39,12 @@ def _settings(evidence: Evidence) -> Iterator[Suspect]:
     groups: dict[tuple[str, str, str, str], list[StaticDifference]] = {}
     for item in evidence.static:
         kind = _kind(evidence, item)
-        groups.setdefault((kind, item.setting, item.torch, item.mindspore), []).append(item)
-    for (kind, setting, torch, mindspore), items in groups.items():
+        # Draws of initialisers are never equal: what they have in common is that they differ.
+        drawn = item.setting.startswith(INITIALISER)
+        values = ("", "") if drawn else (item.torch, item.mindspore)
+        groups.setdefault((kind, item.setting, *values), []).append(item)
+    for (kind, setting, *_), items in groups.items():
+        torch, mindspore = items[0].torch, items[0].mindspore
         layers = [item.mindspore_layer for item in items]
         ranks = [_rank(evidence, i.mindspore_layer, i.torch_layer) for i in items]
         rank, shown = min(ranks), items
