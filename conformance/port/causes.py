@@ -162,7 +162,7 @@ def _divergences(evidence: Evidence, explained: set[str]) -> Iterator[Suspect]:
         told.add((item.kind, name))
         rank = FIRST if any(item == found.first for found in evidence.found) else AT
         if item.kind == "glue":
-            yield Suspect(_glue(item), rank)
+            yield Suspect(_glue(item, evidence.formulas.get(item, "")), rank)
         else:
             yield Suspect(_layer(evidence, item, name), rank, (name,))
 
@@ -197,7 +197,7 @@ def _layer(evidence: Evidence, item: Divergence, name: str) -> Cause:
 _ATTENTION = re.compile(r"attn|attention|qkv|q_proj|k_proj|v_proj|query|key|value|softmax", re.I)
 
 
-def _glue(item: Divergence) -> Cause:
+def _glue(item: Divergence, formula: str) -> Cause:
     names = [str(key) for key in item.after]
     before: str = str(item.torch) if item.torch else Phrase("the model's output")
     where = (
@@ -205,6 +205,9 @@ def _glue(item: Divergence) -> Cause:
         if names
         else Phrase("before {before}", before=before)
     )
+    if formula:
+        words = Phrase("the code {where} differs: {formula}", where=where, formula=formula)
+        return Cause("glue", where, words, "", None, item.words)
     last = _ATTENTION.search(" ".join(names)) is not None
     if last and item.torch and _ATTENTION.search(item.torch.layer):
         look = Phrase("look at the scale, the mask and the order of q, k and v")

@@ -9,38 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from conformance.errors import CallerError
 from conformance.port.model import Array
 from conformance.port.result import WeightRow
 from conformance.port.transforms import TRANSFORMS, find
 from conformance.port.values import apply
-
-
-def checked(result: Any) -> dict[str, Array]:
-    """Return what a converter returned as arrays; a framework's own tensors are taken too.
-
-    Raises CallerError with one line when it is no dict of arrays by name.
-    """
-    if not isinstance(result, Mapping):
-        raise CallerError(
-            f"weights.convert returned {type(result).__name__}; return a dict by name"
-        )
-    arrays = {}
-    for name, value in result.items():
-        if not isinstance(name, str):
-            raise CallerError(f"weights.convert: the name {name!r} is no text")
-        plain = value.asnumpy() if hasattr(value, "asnumpy") else value
-        plain = plain.detach().cpu().numpy() if hasattr(plain, "detach") else plain
-        array = np.asarray(plain)
-        if array.dtype.kind not in "biuf":
-            raise CallerError(f"weights.convert: {name} is {type(value).__name__}, not an array")
-        arrays[name] = array
-    return arrays
-
 
 _TOLERANCE = 1e-6
 """Relative to the greatest value of a tensor: a converter may compute in another precision."""
@@ -235,4 +210,4 @@ def _apart(found: Array, wanted: Array) -> str:
     return f"other values: {differ:,} of {apart.size:,}, by {np.max(apart):.3g} at most"
 
 
-__all__ = ["Converted", "block_order", "checked", "compare", "difference", "equal"]
+__all__ = ["Converted", "block_order", "compare", "difference", "equal"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from statistics import median
-from typing import Literal
 
 from conformance.port.budget import LAYER, OUTPUT, Judgement, judge_one
 from conformance.port.capture import Pass
@@ -89,45 +89,34 @@ def excess(found: Measured | None) -> float:
 
 
 class _Walk:
-    """Goes through the rows in the order in which values come into being."""
+    """Goes through the rows in the order of execution."""
 
     def __init__(self, items: Sequence[Seen], on: Pass) -> None:
         self.items, self.on = items, on
         self.level = 0.0
         self.past: list[int] = []
-        self.found: list[tuple[int, Divergence]] = []
+        self.found: list[Divergence] = []
 
     def divergences(self) -> list[Divergence]:
-        for event, place in _events(self.items):
-            item = self.items[place]
-            if event == "in":
-                self._enter(place, item)
-            else:
-                self._leave(place, item)
-        return [found for number, found in self.found if not self._coarse(number)]
+        for place, item in enumerate(self.items):
+            self._enter(item)
+            self._leave(place, item)
+        return self.found
 
-    def _enter(self, number: int, item: Seen) -> None:
+    def _enter(self, item: Seen) -> None:
         if _whole(item) and judge_one(item.came_in or _NONE, OUTPUT).verdict is Verdict.DIFFERS:
             jump = LATER if self.found else JUMP
-            if excess(item.came_in) >= max(1.0, jump * self.level):
-                self.found.append((number, _glue(self.items, self.past, item, self.on)))
+            if isfinite(self.level) and excess(item.came_in) >= max(1.0, jump * self.level):
+                self.found.append(_glue(self.items, self.past, item, self.on))
         if _whole(item):
             self.level = max(self.level, excess(item.came_in))
 
-    def _leave(self, number: int, item: Seen) -> None:
+    def _leave(self, place: int, item: Seen) -> None:
         if item.row.verdict is Verdict.DIFFERS:
-            self.found.append((number, _layer(item.row, self.on)))
+            self.found.append(_layer(item.row, self.on))
         if not _cut(item.row):
             self.level = max(self.level, excess(item.went_out))
-        self.past.append(number)
-
-    def _coarse(self, number: int) -> bool:
-        """Whether a divergence was found inside that layer, which says it better."""
-        return any(
-            _inside(self.items[other], self.items[number])
-            for other, _ in self.found
-            if other != number
-        )
+        self.past.append(place)
 
 
 _NONE = Unmeasured(Verdict.NOT_COMPARED, "")
@@ -160,28 +149,6 @@ def _whole(item: Seen) -> bool:
 
 def _cut(row: LayerRow) -> bool:
     return getattr(row.problem, "template", "") == CUT
-
-
-def _events(items: Sequence[Seen]) -> Iterator[tuple[Literal["in", "out"], int]]:
-    """Yield entries and returns: a layer returns after the layers inside it, which follow it."""
-    inside: list[int] = []
-    for place, item in enumerate(items):
-        while inside and not _inside(item, items[inside[-1]]):
-            yield "out", inside.pop()
-        yield "in", place
-        inside.append(place)
-    while inside:
-        yield "out", inside.pop()
-
-
-def _inside(item: Seen, outer: Seen) -> bool:
-    """Whether a call was made inside another's."""
-    if item.depth <= outer.depth:
-        return False
-    one, other = item.row.torch, outer.row.torch
-    if one is None or other is None:
-        one, other = item.row.mindspore, outer.row.mindspore
-    return one is not None and other is not None and one.layer.startswith(f"{other.layer}.")
 
 
 def _layer(row: LayerRow, on: Pass) -> Divergence:

@@ -46,6 +46,7 @@ class Evidence:
     """What forward passes found.  `found` are the layer views, one per size and mode of training.
 
     `types` are public names of the port's layers' classes, `kernels` what is known of these,
+    `formulas` what glue was found to compute (`glue.explain`),
     `state` the rows of running statistics.
     """
 
@@ -57,6 +58,7 @@ class Evidence:
     state: Sequence[TensorRow] = ()
     types: Mapping[str, str] = field(default_factory=dict)
     kernels: Mapping[str, Kernel] = field(default_factory=dict)
+    formulas: Mapping[Divergence, str] = field(default_factory=dict)
 
     def row(self, layer: str) -> LayerRow | None:
         """Return the row of one of the port's layers that is off most."""

@@ -47,7 +47,6 @@ class Seen:
     """
 
     row: LayerRow
-    depth: int = 0
     flow: Flow = Flow()
     came_in: Measured | None = None
     went_out: Measured | None = None
@@ -73,10 +72,6 @@ def skipped(pair: Pair) -> LayerRow | None:
     return replace(_row(pair), problem=problem)
 
 
-def _depth(pair: Pair) -> int:
-    return (*pair.torch, *pair.mindspore)[0].depth
-
-
 def _row(pair: Pair) -> LayerRow:
     one, other = (calls[0].key if calls else None for calls in (pair.torch, pair.mindspore))
     return LayerRow(one, other, pair.kind, None, None, None, Verdict.NOT_COMPARED)
@@ -96,13 +91,13 @@ class _Examiner:
         flow = _flow(self.single, self.ported)
         lone = skipped(self.pair)
         if lone is not None:
-            return Seen(lone, _depth(self.pair), flow)
+            return Seen(lone, flow)
         exact, single, ported = self.exact, self.single, self.ported
         row = _row(self.pair)
         if exact is None or single is None or ported is None:
             side = Phrase("the port") if ported is None else "PyTorch"
             words = Phrase("not called in {side} with these inputs", side=side)
-            return Seen(replace(row, problem=words), _depth(self.pair), flow)
+            return Seen(replace(row, problem=words), flow)
         came_in = _tensors(exact.inputs, single.inputs, ported.inputs)
         went_out: Measured | None = _tensors(exact.outputs, single.outputs, ported.outputs)
         row = replace(row, came_in=_measure(came_in), went_out=_measure(went_out))
@@ -113,7 +108,7 @@ class _Examiner:
         row = replace(row, replayed=_measure(alone))
         verdict, reason = _verdict(came_in, went_out, alone, problem if not fused else "")
         row = replace(row, verdict=verdict, problem=row.problem or reason)
-        return Seen(row, _depth(self.pair), flow, came_in, went_out)
+        return Seen(row, flow, came_in, went_out)
 
     def _alone(self, single: Captured, ported: Captured) -> tuple[Measured | None, str, bool]:
         """Return the layer alone, why there is no such measure, and whether layers were joined."""

@@ -26,13 +26,14 @@ def fuse(torch: Sequence[Named], mindspore: Sequence[Named]) -> tuple[list[Named
 
 
 def _fused(split: Sequence[Named], other: Sequence[Named]) -> list[Named]:
+    names = {t.canonical for t in other}
     spare = Counter(t.shape for t in other)
     spare.subtract(t.shape for t in split)
     result = {t.index: t for t in split}
     for whole in ("qkv", "kv"):
         for group in _groups(list(result.values()), whole):
             one = _joined(group)
-            if spare[one.shape] <= 0:
+            if spare[one.shape] <= 0 or all(member.canonical in names for member in group):
                 continue
             spare[one.shape] -= 1
             for member in group:

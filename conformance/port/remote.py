@@ -38,7 +38,7 @@ class Build:
     path: Sequence[str] = (".",)
     folder: Path = Path()
     seed: int = 0
-    loss: str | None = None
+    loss: Mapping[str, Any] | None = None
     optimizer: Mapping[str, Any] | None = None
     schedule: Mapping[str, Any] | None = None
 
@@ -51,7 +51,7 @@ class Build:
             "path": [os.path.normpath(folder / entry) for entry in self.path],
             "folder": str(folder),
             "seed": self.seed,
-            "loss": self.loss,
+            "loss": None if self.loss is None else dict(self.loss),
             "optimizer": None if self.optimizer is None else dict(self.optimizer),
             "schedule": None if self.schedule is None else dict(self.schedule),
         }

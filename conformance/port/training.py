@@ -10,12 +10,15 @@ from typing import Literal
 import numpy as np
 
 from conformance.port.budget import GRADIENT, STATE, Budget, Judgement, judge
-from conformance.port.measure import ROUNDOFF, Measured, Unmeasured, measure, rms
+from conformance.port.measure import ROUNDOFF, TINY, Measured, Unmeasured, measure, rms
 from conformance.port.model import Array, Backward
 from conformance.port.phrase import Phrase, number
 from conformance.port.result import Measure, TensorRow, Verdict
 from conformance.port.side import Side
 
+MOVED = 2.0**-16
+"""A statistic that moves by less, relative to itself, is as good as still: its batch was the one
+that it stems from."""
 FITS = 1e-3
 """What one factor leaves of a change, relative to it, where the factor explains the change."""
 
@@ -151,7 +154,7 @@ def _states(
 
 
 def _state(y: Array, torch: Array, port: Array, before: Array) -> _Item:
-    moved, moves = not np.array_equal(y, before), not np.array_equal(port, before)
+    moved, moves = _moves(y, before), _moves(port, before)
     if not moved:
         if not moves:
             still = Measure(0.0, 0.0, ROUNDOFF, signal=1.0)
@@ -166,6 +169,11 @@ def _state(y: Array, torch: Array, port: Array, before: Array) -> _Item:
         return _Item(found)
     words = "moves {factor} times as far as PyTorch's"
     return _Item(found, Phrase(words, factor=number(factor)))
+
+
+def _moves(after: Array, before: Array) -> bool:
+    """Whether a statistic has moved by more than its own rounding."""
+    return rms(np.asarray(after, np.float64) - before) > MOVED * max(rms(before), TINY)
 
 
 def times(port: Array, y: Array) -> float | None:

@@ -18,9 +18,12 @@ from conformance.port.confirm import confirm
 from conformance.port.divergence import Found, find
 from conformance.port.evidence import Evidence, Kernel, Suspect
 from conformance.port.examine import examine
+from conformance.port.glue import explain
+from conformance.port.initialisers import initialisers
 from conformance.port.outputs import outputs, random_still
 from conformance.port.phrase import Phrase, listed
 from conformance.port.result import (
+    Divergence,
     ForwardRow,
     PortResult,
     StaticDifference,
@@ -30,15 +33,15 @@ from conformance.port.result import (
 from conformance.port.side import Side
 from conformance.port.static import Pages
 from conformance.port.stepping import Stepped, step
-from conformance.port.training import Differentiated, differentiate
+from conformance.port.training import Batch, Differentiated, differentiate
 from conformance.port.training_causes import Trained, training_suspects
 from conformance.port.trajectory import Trajectory, trajectory
 
 SEVERITY = (Verdict.SAME, Verdict.NOT_COMPARED, Verdict.UNRESOLVED, Verdict.DIFFERS)
 VIEWS = 2
 """At so many input sizes that differ the layers are looked at; the others tell the same."""
-STEP_SEED = 1000
-"""Seeds of the batches that models are trained with come after those of draws."""
+BATCH_SEED, STEP_SEED = 1_000, 2_000
+"""Seeds of batches for gradients and for steps: other ones than those that statistics stem from."""
 Echo = Callable[[str], None]
 
 
@@ -70,9 +73,12 @@ class _Verification:
 
     def __init__(self, torch: Side, port: Side, plan: Plan, known: Known, echo: Echo) -> None:
         self.known, self.echo, self.plan = known, echo, plan
+        # Initialisers show in what was built, where that is not a checkpoint.
+        self.built = torch.read() if plan.calibrated and not plan.loaded else None
         self.both = Both(torch, port, plan)
         self.notes: list[str] = []
         self.views: list[Found] = []
+        self.formulas: dict[Divergence, str] = {}
         self.differentiated: list[tuple[str, Differentiated]] = []
         self.stepped: Stepped | None = None
         self.trajectory: Trajectory | None = None
@@ -104,7 +110,11 @@ class _Verification:
 
     def _static(self) -> list[StaticDifference]:
         torch, port = (inventory.layers for inventory in self.both.inventories)
-        return static.differences(self.aligned, torch, port, self.known.pages)
+        found = static.differences(self.aligned, torch, port, self.known.pages)
+        if self.built is not None:
+            sides = (torch, self.built), (port, self.both.held)
+            found += initialisers(self.both.pairs, *sides, self.known.pages)
+        return found
 
     def _still(self) -> None:
         """Compare outputs in training mode, without what draws random numbers."""
@@ -149,7 +159,12 @@ class _Verification:
         seen = list(examine(self.both.torch, self.both.port, self.aligned, on, self.plan.memory))
         rows = [row for row in self.forward if (row.size, row.training) == (size, training)]
         worst = max(rows, key=lambda row: SEVERITY.index(row.verdict))
-        return find(seen, Judgement(worst.verdict, worst.measures, worst.problem), on)
+        found = find(seen, Judgement(worst.verdict, worst.measures, worst.problem), on)
+        for item in found.divergences:
+            if item.kind == "glue":
+                told = explain(self.both.torch, self.both.port, self.aligned, item, on)
+                self.formulas |= {item: told} if told else {}
+        return found
 
     # Training -------------------------------------------------------------------------------------
 
@@ -159,7 +174,7 @@ class _Verification:
             self.notes.append(Phrase("training is not compared: {why}", why=self.random))
             return
         both.give(plan.draws[0])
-        batches = [both.draw(plan.sizes[0], seed) for seed in plan.draws]
+        batches = [both.draw(plan.sizes[0], BATCH_SEED + seed) for seed in plan.draws]
         for mode in plan.modes:
             self.echo(f"gradients in {mode} mode: {len(batches)} draws")
             try:
@@ -175,12 +190,11 @@ class _Verification:
         if plan.steps and self.differentiated:
             self._steps(batches[:DRAWS])
 
-    def _steps(self, batches: Sequence[object]) -> None:
+    def _steps(self, batches: Sequence[Batch]) -> None:
         both, plan = self.both, self.plan
         gradients = self.differentiated[0][1]
         self.echo(f"{plan.steps} steps of training")
-        drawn = [both.draw(plan.sizes[0], seed) for seed in plan.draws][: len(batches)]
-        self.stepped = step(both.torch, both.port, both.tensors, drawn, gradients)
+        self.stepped = step(both.torch, both.port, both.tensors, batches, gradients)
         series = [both.draw(plan.sizes[0], STEP_SEED + n) for n in range(plan.steps)]
         self.trajectory = trajectory(
             both.torch, both.port, both.tensors, series, leave=gradients.without
@@ -203,6 +217,7 @@ class _Verification:
             state=self.state,
             types={layer.name: layer.type for layer in self.both.inventories[1].layers},
             kernels=self.known.kernels,
+            formulas=self.formulas,
         )
         found = suspects(evidence)
         told = frozenset((s.setting, layer) for s in found for layer in s.layers if s.setting)
@@ -241,7 +256,7 @@ class _Verification:
         """Return the verdict on running statistics, measured again."""
         both = self.both
         both.give(self.plan.draws[0])
-        batch = both.draw(self.plan.sizes[0], self.plan.draws[0])
+        batch = both.draw(self.plan.sizes[0], BATCH_SEED)
         found = differentiate(both.torch, both.port, both.tensors, [batch]).state
         return max((row.verdict for row in found), key=SEVERITY.index, default=Verdict.NOT_COMPARED)
 

@@ -71,7 +71,7 @@ class Session(Abstract):
         path: Sequence[str] = (),
         folder: str = "",
         seed: int = 0,
-        loss: str | None = None,
+        loss: Message | None = None,
         optimizer: Message | None = None,
         schedule: Message | None = None,
         dtype: str = "float32",
@@ -90,7 +90,7 @@ class Session(Abstract):
             self.seed(seed)
             self._take(
                 import_callable(build)(**(arguments or {})),
-                loss=import_callable(loss) if loss else None,
+                loss=_loss(loss),
                 optimizer=self._recipe(optimizer),
                 schedule=self._recipe(schedule),
             )
@@ -205,6 +205,22 @@ class Session(Abstract):
         """See `step`."""
         loss, rates = self.step(_all(inputs), _all(targets), precision)
         return {"loss": float(loss), "rates": tuple(map(float, rates))}
+
+
+def _loss(given: Message | None) -> Callable[..., Any] | None:
+    """Return what is called with output and targets; a class is made with the arguments first.
+
+    A function takes none: MindSpore compiles it, and differentiates a partial one to zero.
+    """
+    if given is None:
+        return None
+    found, arguments = import_callable(given["build"]), given.get("arguments") or {}
+    if isinstance(found, type):
+        return found(**arguments)  # type: ignore[no-any-return]
+    if arguments:
+        words = "takes no arguments here, being a function; give a class, or a function of your own"
+        raise SessionError("Loss", f"{given['build']} {words}")
+    return found
 
 
 def arrays(result: Any) -> dict[str, Array]:

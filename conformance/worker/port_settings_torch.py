@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -24,17 +24,19 @@ _ALIKE = (
     "timm.layers.conv2d_same.Conv2dSame",
 )
 """Classes whose forward computes, in float32 and float64, what the settings read of them say."""
-_ELSEWHERE: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "timm.layers.drop.DropPath": ("drop_path", {"p": "drop_prob"}),
-    "torchvision.ops.stochastic_depth.StochasticDepth": ("drop_path", {"p": "p"}),
-    "timm.layers.activations.Swish": ("silu", {}),
-    "timm.layers.activations.Mish": ("mish", {}),
-    "timm.layers.activations.Sigmoid": ("sigmoid", {}),
-    "timm.layers.activations.Tanh": ("tanh", {}),
-    "timm.layers.activations.HardSwish": ("hardswish", {}),
-    "timm.layers.activations.HardSigmoid": ("hardsigmoid", {}),
+_ELSEWHERE: Mapping[str, tuple[str, Callable[[Any], Settings]]] = {
+    "timm.layers.drop.DropPath": ("drop_path", lambda m: {"p": m.drop_prob}),
+    "torchvision.ops.stochastic_depth.StochasticDepth": ("drop_path", lambda m: {"p": m.p}),
+    "timm.layers.activations.GELU": ("gelu", lambda _: {"approximate": "none"}),
+    "timm.layers.activations.GELUTanh": ("gelu", lambda _: {"approximate": "tanh"}),
+    "timm.layers.activations.Swish": ("silu", lambda _: {}),
+    "timm.layers.activations.Mish": ("mish", lambda _: {}),
+    "timm.layers.activations.Sigmoid": ("sigmoid", lambda _: {}),
+    "timm.layers.activations.Tanh": ("tanh", lambda _: {}),
+    "timm.layers.activations.HardSwish": ("hardswish", lambda _: {}),
+    "timm.layers.activations.HardSigmoid": ("hardsigmoid", lambda _: {}),
 }
-"""Layers of other libraries: kind, and which attribute holds a setting."""
+"""Layers of other libraries: kind, and what reads their settings."""
 
 
 def kind(layer: nn.Module) -> str:
@@ -47,8 +49,8 @@ def kind(layer: nn.Module) -> str:
 def settings(layer: nn.Module) -> Settings:
     """Return canonical settings: of all parts of a fused layer, of the known base of a subclass."""
     if _name(type(layer)) in _ELSEWHERE:
-        attributes = _ELSEWHERE[_name(type(layer))][1]
-        return {s: shared.canonical(getattr(layer, a)) for s, a in attributes.items()}
+        read_own = _ELSEWHERE[_name(type(layer))][1]
+        return {name: shared.canonical(value) for name, value in read_own(layer).items()}
     base, _ = shared.lineage(type(layer), TABLE, METHODS, _alike)
     if base is None:
         return {}

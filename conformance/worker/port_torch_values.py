@@ -166,8 +166,10 @@ def _read(path: str) -> Any:
             "Checkpoint",
             f"{path} holds more than tensors, which is not loaded; save model.state_dict()",
         ) from None
-    except (RuntimeError, OSError, EOFError, ValueError) as error:
-        line = " ".join(str(error).split())[:200]
+    except SessionError:
+        raise
+    except Exception as error:  # what a file that is none makes of a reader is anything
+        line = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise SessionError("Checkpoint", f"{path} is no checkpoint: {line}") from None
 
 

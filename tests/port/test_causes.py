@@ -154,6 +154,13 @@ def test_glue_says_between_which_layers() -> None:
     assert "residual sum and activation" in found[0].cause.words
 
 
+def test_glue_whose_formula_is_known() -> None:
+    item = glue(("fc2",), "head")
+    formula = "PyTorch computes relu(fc2 + x); the port relu(fc2) + x"
+    (found,) = suspects(Evidence(found=[parts(glue=item)], formulas={item: formula}))
+    assert found.cause.words == f"the code between fc2 and head differs: {formula}"
+
+
 def test_unmapped_tensors_at_a_layer_that_differs() -> None:
     row = layer_row("fc", "linear", 1e5, Verdict.DIFFERS)
     weights = [

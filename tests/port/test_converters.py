@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conformance.errors import CallerError
-from conformance.port.converters import block_order, checked, compare
+from conformance.port.converters import block_order, compare
 from conformance.port.model import Array
 from conformance.port.result import WeightRow
 from conformance.port.weights import apply, map_weights
@@ -127,24 +126,3 @@ def test_what_only_the_converter_knows() -> None:
 def test_equal_blocks_have_no_order() -> None:
     assert block_order(np.zeros((6, 2)), np.zeros((6, 2))) == ""
     assert block_order(A, A) == ""
-
-
-@pytest.mark.parametrize(
-    ("result", "message"),
-    [
-        ([1], "returned list; return a dict"),
-        ({1: A}, "the name 1 is no text"),
-        ({"a": "text"}, "a is str, not an array"),
-    ],
-)
-def test_a_converter_that_returns_something_else(result: object, message: str) -> None:
-    with pytest.raises(CallerError, match=message):
-        checked(result)
-
-
-def test_tensors_of_frameworks_are_taken() -> None:
-    class Tensor:
-        def asnumpy(self) -> Array:
-            return A
-
-    np.testing.assert_array_equal(checked({"a": Tensor()})["a"], A)

@@ -164,6 +164,46 @@ def test_glue_before_a_layer(mix: Callable[[Array, Array], Array]) -> None:
     assert "b2.fc2, and every layer before, agrees" in first.words
 
 
+def test_glue_far_worse_than_a_layer_before_it_is_named_as_well() -> None:
+    network = residual(lambda a, b: np.maximum(a, 0) - b, at=3)
+    _, found = compare(*sides(_eps, network))
+    assert [(d.kind, str(d.torch)) for d in found.divergences] == [
+        ("layer", "b1.norm"),
+        ("glue", "head"),
+    ]
+
+
+def test_nan_is_blamed_on_the_layer_that_makes_it() -> None:
+    def change(made: dict[str, Layer]) -> None:
+        made["b1.fc1"].values["bias"] = np.full(WIDTH, np.nan)
+
+    outputs, found = compare(*sides(change))
+    assert (outputs.verdict, outputs.reason) == (
+        Verdict.DIFFERS,
+        "160 of 160 values are NaN or Inf",
+    )
+    assert [(d.kind, str(d.torch)) for d in found.divergences] == [("layer", "b1.fc1")]
+    assert "NaN or Inf" in found.divergences[0].words
+    assert row(found, "b3.fc1").verdict is Verdict.SAME
+
+
+def test_another_shape_is_blamed_on_the_layer_that_makes_it() -> None:
+    class Short(Layer):
+        def _gelu(self, t: Mapping[str, Array], x: Array, training: bool) -> Any:
+            y, moved = super()._gelu(t, x, training)
+            return y[:, :-1], moved
+
+    def change(made: dict[str, Layer]) -> None:
+        made["b3.act"] = Short("gelu", {}, {"approximate": "none"})
+        fc2 = made["b3.fc2"]
+        made["b3.fc2"] = Layer("dense", fc2.values | {"weight": fc2.values["weight"][:, :-1]})
+
+    _, found = compare(*sides(change))
+    assert [(d.kind, str(d.torch)) for d in found.divergences] == [("layer", "b3.act")]
+    assert "its shape is (16, 31), PyTorch's (16, 32)" in found.divergences[0].words
+    assert row(found, "b3.fc2").verdict is Verdict.NOT_COMPARED
+
+
 def test_glue_after_the_last_layer() -> None:
     _, found = compare(*sides(network=residual(end=lambda x: 1.001 * x)))
     first = found.first
@@ -332,6 +372,37 @@ def test_a_layer_that_agrees_alone_but_not_in_the_model() -> None:
     _, found = compare(torch, port)
     assert [str(d.torch) for d in found.divergences] == ["b1.fc1"]
     assert "in the model it does not" in found.divergences[0].words
+
+
+def test_axes_of_length_one_and_other_integers_do_not_stand_between() -> None:
+    """MindSpore's Conv1d works on an axis more; its indices are int32."""
+
+    class Table(Layer):
+        def _table(self, t: Mapping[str, Array], x: Array, training: bool) -> Any:
+            assert x.dtype == (np.int32 if self.backwards else np.int64)
+            return t["weight"][x], {}
+
+    class Wider(Layer):
+        def _dense(self, t: Mapping[str, Array], x: Array, training: bool) -> Any:
+            assert x.ndim == 4
+            y, moved = super()._dense(t, x[:, :, 0], training)
+            return y[:, :, None], moved
+
+    rng = np.random.RandomState(2)
+    table = Table("table", {"weight": rng.randn(20, 12)})
+    made: dict[str, Layer] = {"table": table, "fc": dense(rng, 12, 9)}
+
+    def wider(call: Call, x: Array) -> Array:
+        y = call("table", x.astype(np.int32))
+        return np.asarray(call("fc", y[:, :, None])[:, :, 0])
+
+    torch = FakeSide("torch", made, sequence("table", "fc"))
+    made["fc"] = Wider("dense", made["fc"].values)
+    port = FakeSide("mindspore", made, wider)
+    x = rng.randint(20, size=(4, 7))
+    seen = list(examine(torch, port, pairs(torch, port, [x]), Pass([x])))
+    assert [(s.row.verdict, s.row.problem) for s in seen] == [(Verdict.SAME, "")] * 2
+    assert all(s.row.came_in and s.row.went_out and s.row.replayed for s in seen)
 
 
 def test_groups_fit_into_memory() -> None:

@@ -66,6 +66,9 @@ def test_a_path_that_all_names_begin_with_is_no_difference() -> None:
     ours, theirs = (named(side.tensors, side.layers) for side in (torch, port))
     assert list(without_prefix(ours, theirs)) == ["model.conv.weight", "model.fc.weight"]
     assert list(without_prefix(theirs, ours)) == ["conv.weight", "fc.weight"]
+    other = model(("net.conv.weight", (2, 2), "own"), ("net.fc.weight", (3,), "own"))
+    names = without_prefix(ours, named(other.tensors, other.layers))
+    assert list(names) == ["model.conv.weight", "model.fc.weight"]
 
 
 def test_words_are_not_positions() -> None:

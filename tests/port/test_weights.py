@@ -216,6 +216,34 @@ def test_split_on_both_sides_stays_split() -> None:
     assert {row.transform for row in rows.values()} == {""}
 
 
+@pytest.mark.parametrize(("x", "y"), [("x", "y"), ("y", "x")])
+def test_keys_and_values_fused_beside_queries(x: str, y: str) -> None:
+    """A lone `key` is no projection to be fused, and of two layers only the fused one is."""
+    split = {p: [(f"{p}.{n}.weight", (4, 4), "fc") for n in "qkv"] for p in "xy"}
+    fused = {**split, x: [split[x][0], (f"{x}.kv.weight", (8, 4), "fc")]}
+    key = ("key.weight", (4, 4), "fc")
+    torch, port = (model(key, *side["x"], *side["y"]) for side in (fused, split))
+    rows = map_weights(torch, port)
+    assert [row.problem for row in rows] == [""] * 7
+    found = {row.mindspore: (row.torch, row.transform) for row in rows}
+    assert found[f"{x}.k.weight"] == (f"{x}.kv.weight", "k_of_kv")
+    assert found[f"{x}.v.weight"] == (f"{x}.kv.weight", "v_of_kv")
+    assert found[f"{y}.k.weight"] == (f"{y}.k.weight", "")
+
+
+def test_only_as_many_are_fused_as_the_other_side_holds() -> None:
+    torch = model(*((f"{p}.{n}.weight", (4, 4), "fc") for p in "xy" for n in "qkv"))
+    port = model(
+        ("a.qkv.weight", (12, 4), "fc"), *((f"b.to_{n}.weight", (4, 4), "fc") for n in "qkv")
+    )
+    rows = map_weights(torch, port)
+    found = [(row.torch, row.mindspore, row.transform) for row in rows]
+    assert found == [
+        *((f"x.{n}.weight", "a.qkv.weight", f"{n}_into_qkv") for n in "qkv"),
+        *((f"y.{n}.weight", f"b.to_{n}.weight", "") for n in "qkv"),
+    ]
+
+
 def test_names_against_order_are_followed_and_said() -> None:
     torch = model(
         *((f"a.{n}_proj.weight", (4, 4), "fc") for n in "qkv"), ("a.o.weight", (4, 4), "fc")
@@ -319,13 +347,13 @@ class TestTies:
     """Embedding and output layer are one tensor, listed by both names."""
 
     EMBEDDING, HEAD = ("embed.weight", (9, 4), "embed"), ("head.weight", (9, 4), "fc")
-    APART = model(("embed.weight", (9, 4), "embed"), ("head.weight", (9, 4), "fc"))
+    APART = model(EMBEDDING, ("between.weight", (4, 4), "fc"), HEAD)
 
     @staticmethod
     def tied(first: tuple[Any, ...], other: tuple[Any, ...]) -> Inventory:
-        inventory = model(first, other)
-        again = replace(inventory.tensors[1], same_as=inventory.tensors[0].name)
-        return Inventory([inventory.tensors[0], again], inventory.layers)
+        inventory = model(first, ("between.weight", (4, 4), "fc"), other)
+        again = replace(inventory.tensors[2], same_as=inventory.tensors[0].name)
+        return Inventory([*inventory.tensors[:2], again], inventory.layers)
 
     def test_on_both_sides(self) -> None:
         rows = mapped(self.tied(self.EMBEDDING, self.HEAD), self.tied(self.EMBEDDING, self.HEAD))
@@ -338,6 +366,7 @@ class TestTies:
         rows = mapped(self.tied(self.EMBEDDING, self.HEAD), self.tied(self.HEAD, self.EMBEDDING))
         assert {row.problem for row in rows.values()} == {""}
         assert rows["embed.weight"].mindspore == "head.weight"
+        assert rows["embed.weight"].rule.startswith("same name")
 
     def test_in_pytorch_only(self) -> None:
         rows = mapped(self.tied(self.EMBEDDING, self.HEAD), self.APART)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import threading
@@ -69,7 +70,7 @@ def test_what_is_shipped_needs_nothing_else_of_ours(tmp_path: Path) -> None:
     modules = [
         name.removesuffix(".py").replace("/", ".")
         for name in sources
-        if not Path(name).name.startswith(("torch_", "mindspore_"))
+        if not re.search("torch|mindspore", Path(name).name)
     ]
     assert "conformance.reference.activation" in modules
     ran = subprocess.run(

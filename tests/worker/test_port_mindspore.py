@@ -360,7 +360,7 @@ def test_gradients_of_the_fixed_cotangent(ask: Asked, graph: bool) -> None:
 
 @GRAPH
 def test_gradients_of_a_loss_by_all_names_but_frozen_ones(ask: Asked, graph: bool) -> None:
-    ask.build("Mixed", loss=f"{MODULE}:squares")
+    ask.build("Mixed", loss={"build": f"{MODULE}:squares"})
     target = np.zeros((2, 3), np.float32)
     ask.write(first__weight=np.eye(3), first__bias=[0, 0, 0])
     found = ask("differentiate", inputs=[X], targets=[target], graph=graph)
@@ -377,7 +377,7 @@ def test_gradients_of_a_loss_by_all_names_but_frozen_ones(ask: Asked, graph: boo
 
 def test_a_loss_class_is_made_and_whole_numbers_are_what_it_takes(ask: Asked) -> None:
     """``nn.CrossEntropyLoss`` refuses int64."""
-    ask.build("mindspore.nn:ReLU", loss="mindspore.nn:CrossEntropyLoss")
+    ask.build("mindspore.nn:ReLU", loss={"build": "mindspore.nn:CrossEntropyLoss"})
     x = np.log(np.array([[1.0, 3.0], [9.0, 1.0]], np.float32)) + 3
     found = ask("differentiate", inputs=[x], targets=[np.array([1, 0])])
     np.testing.assert_allclose(found["loss"], -np.log(0.75 * 0.9) / 2, rtol=1e-6)
@@ -385,7 +385,7 @@ def test_a_loss_class_is_made_and_whole_numbers_are_what_it_takes(ask: Asked) ->
 
 
 def test_a_loss_that_is_no_number_is_refused(ask: Asked) -> None:
-    ask.build("Line", loss=f"{MODULE}:each")
+    ask.build("Line", loss={"build": f"{MODULE}:each"})
     found = ask.failure("differentiate", inputs=[X], targets=[X])
     assert found["message"] == "the loss must return one number, not shape (2, 3)"
 
@@ -418,7 +418,7 @@ def test_steps_take_the_rates_they_report(
     """The sum of squares of ``weight * 1 + bias - 0`` has the gradient ``2 * (weight + bias)``."""
     ask.build(
         "Line",
-        loss=f"{MODULE}:squares",
+        loss={"build": f"{MODULE}:squares"},
         optimizer={"build": f"mindspore.{optimizer}", "arguments": arguments},
         schedule=schedule and {"build": schedule[0], "arguments": schedule[1]},
     )
@@ -454,7 +454,7 @@ def test_each_group_of_parameters_reports_its_rate(ask: Asked, mindspore: Any) -
 def test_an_optimizer_of_the_users_own_is_called_with_the_model(ask: Asked) -> None:
     ask.build(
         "Line",
-        loss=f"{MODULE}:squares",
+        loss={"build": f"{MODULE}:squares"},
         optimizer={"build": f"{MODULE}:ByHand", "arguments": {"learning_rate": 0.5}},
     )
     ask("begin")
@@ -477,7 +477,7 @@ def test_a_step_moves_running_statistics_once(ask: Asked) -> None:
 def test_training_moves_what_is_compiled(ask: Asked) -> None:
     ask.build(
         "Line",
-        loss=f"{MODULE}:squares",
+        loss={"build": f"{MODULE}:squares"},
         optimizer={"build": "mindspore.nn:SGD", "arguments": {"learning_rate": 0.5}},
     )
     x = np.ones((1, 1), np.float32)
@@ -490,7 +490,7 @@ def test_training_moves_what_is_compiled(ask: Asked) -> None:
 def test_a_schedule_that_ends_too_soon_is_a_clear_line(ask: Asked) -> None:
     ask.build(
         "Line",
-        loss=f"{MODULE}:squares",
+        loss={"build": f"{MODULE}:squares"},
         optimizer={"build": "mindspore.nn:SGD"},
         schedule={"build": f"{MODULE}:rates", "arguments": {"values": [0.5, 0.5]}},
     )

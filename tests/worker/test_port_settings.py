@@ -436,6 +436,23 @@ def test_a_subclass_keeps_its_kind_only_if_it_adds_no_computation(torch_: Module
     assert torch_.kind(type("Own", (nn.Module,), {})()) == ""
 
 
+def test_layers_of_other_libraries(torch_: ModuleType, mindspore_: ModuleType) -> None:
+    """Known by name: the libraries need not be installed here."""
+    nn = torch_.nn
+    body = {"__module__": "timm.layers.norm", "forward": lambda self, x: x}
+    norm = type("LayerNorm", (nn.LayerNorm,), body)(6, eps=0.1)
+    assert torch_.kind(norm) == "layer_norm"
+    assert torch_.public_type(norm) == "timm.layers.norm.LayerNorm"
+    torch_.patch(norm, "", {"eps": 0.5})
+    assert norm.eps == 0.5
+    path = type("DropPath", (nn.Module,), {"__module__": "timm.layers.drop", "drop_prob": 0.2})()
+    assert (torch_.kind(path), torch_.settings(path)) == ("drop_path", {"p": 0.2})
+    body = {"__module__": "mindcv.models.layers.drop_path"}
+    cell = type("DropPath", (mindspore_.nn.Cell,), body)()
+    cell.dropout = mindspore_.nn.Dropout(p=0.2)
+    assert (mindspore_.kind(cell), mindspore_.settings(cell)) == ("drop_path", {"p": 0.2})
+
+
 def fused(nn: Any, activation: Any) -> Any:
     def init(self: Any) -> None:
         nn.BatchNorm2d.__init__(self, 4, eps=0.01)
