@@ -13,6 +13,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from conformance.port.budget import FARTHER
 from conformance.port.model import CallKey
 from conformance.port.phrase import listed
 from conformance.port.result import (
@@ -83,7 +84,7 @@ def port(result: PortResult, operations: Collection[str] = ()) -> PortView:
             [
                 OutputView(
                     row.size, row.training, row.mode, row.output,
-                    measured(row.measures), row.verdict, row.problem,
+                    measured(row.measures), row.verdict, _reason(row.problem),
                 )
                 for row in result.forward
             ],
@@ -144,6 +145,11 @@ def _ratio(measure: Measure) -> float:
     return measure.ratio
 
 
+def _reason(problem: str) -> str:
+    """Return `problem` where it says more than the ratio that stands beside it."""
+    return "" if getattr(problem, "template", "") == FARTHER else problem
+
+
 def _one(measure: Measure | None) -> MeasuredView | None:
     return measured([measure] if measure else [])
 
@@ -197,7 +203,7 @@ def _layer(number: int, row: LayerRow, first: Divergence | None) -> LayerView:
         went_out=_one(row.went_out),
         alone=_one(row.replayed),
         verdict=row.verdict,
-        problem=row.problem,
+        problem=_reason(row.problem),
         first=first.kind if first is not None and _at(first) == (row.torch, row.mindspore) else "",
     )
 
@@ -265,7 +271,9 @@ def _size(value: float) -> float:
 
 def _tensors(anchor: str, rows: Sequence[TensorRow], most: int) -> TensorsView:
     views = [
-        TensorView(row.torch, row.mindspore, measured(row.measures), row.verdict, row.problem)
+        TensorView(
+            row.torch, row.mindspore, measured(row.measures), row.verdict, _reason(row.problem)
+        )
         for row in rows
     ]
     order = (Verdict.DIFFERS, Verdict.UNRESOLVED, Verdict.NOT_COMPARED)
