@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from conformance.port import sentence, settings
+from conformance.port.budget import FARTHER
 from conformance.port.model import CallKey
 from conformance.port.phrase import Phrase
 from conformance.port.result import (
@@ -23,7 +24,6 @@ from conformance.port.result import (
 )
 
 SEEDS = 5
-FAR = "the port is {ratio} times farther from float64 than PyTorch's float32 is"
 SAME, DIFFERS, UNRESOLVED, NOT_COMPARED = Verdict
 
 
@@ -48,7 +48,7 @@ def layer(number: int, name: str, came: float, went: float, alone: float) -> Lay
         measure(went, 2e-7 * (1 + number / 8)),
         measure(alone),
         verdict,
-        Phrase(FAR, ratio=f"{alone:.3g}") if verdict is DIFFERS else "",
+        Phrase(FARTHER, ratio=f"{alone:.3g}") if verdict is DIFFERS else "",
     )
 
 
@@ -72,7 +72,7 @@ def differing(name: str = "small-cnn") -> PortResult:
                   after="head.fc, backbone.relu (call 2)")  # fmt: skip
     forward = tuple(
         ForwardRow(size, training, mode, 0, measures(ratio), DIFFERS if ratio > 8 else SAME,
-                   Phrase(FAR, ratio=f"{ratio:.3g}") if ratio > 8 else "")
+                   Phrase(FARTHER, ratio=f"{ratio:.3g}") if ratio > 8 else "")
         for size, training, mode, ratio in (
             ("default", False, "pynative", 9.7e3), ("default", False, "graph", 9.7e3),
             ("even", False, "pynative", 1.4), ("default", True, "pynative", 8e3),
@@ -127,7 +127,7 @@ def differing(name: str = "small-cnn") -> PortResult:
 
 def tensor(what: str, name: str, ratio: float) -> TensorRow:
     verdict = DIFFERS if ratio > 32 else SAME
-    problem = Phrase(FAR, ratio=f"{ratio:.3g}") if ratio > 32 else ""
+    problem = Phrase(FARTHER, ratio=f"{ratio:.3g}") if ratio > 32 else ""
     return TensorRow(name, f"cells.{name}", what, measures(ratio), verdict, problem)  # type: ignore[arg-type]
 
 

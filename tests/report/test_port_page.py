@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from conformance.errors import CallerError
+from conformance.port import sentence
+from conformance.port.budget import FARTHER
 from conformance.port.phrase import Phrase
 from conformance.port.result import (
     ForwardRow,
@@ -191,6 +193,13 @@ def test_what_differs_most_is_read_first() -> None:
     assert [row.torch for row in view.rows.folded] == ["same"]
 
 
+def test_a_table_does_not_say_its_ratio_again(out: Path) -> None:
+    said = FARTHER.partition("} ")[2]
+    for name in ("outputs", "layers", "gradients"):
+        assert said not in section(out / "ports/small-cnn.html", name).replace("&#39;", "'")
+    assert said in section(out / "ports/small-cnn.html", "parts").replace("&#39;", "'")
+
+
 def test_training_shows_losses_and_rates(page: Page) -> None:
     for row in ported.differing().trajectory:
         told = [f"{v:.6g}" for v in (row.torch_loss, row.port_loss, row.torch_rate, row.port_rate)]
@@ -241,6 +250,14 @@ def test_sentences_are_chinese_after_json(out: Path) -> None:
     assert "共3个原因" in told
 
 
+def test_a_part_that_says_nothing_says_nothing_in_chinese() -> None:
+    result = ported.differing()
+    causes = tuple(replace(cause, confirmed=None) for cause in result.causes)
+    said = sentence.sentence(Verdict.DIFFERS, result.forward, result.divergences[0], causes)
+    told = said.translated(text.translator("zh").gettext)
+    assert told.endswith("两个框架的默认值不同）。")
+
+
 def test_one_language_is_enough(tmp_path: Path) -> None:
     path = port_pages.write(ported.differing(), tmp_path, ["zh"])
     html = path.read_text(encoding="utf-8")
@@ -282,15 +299,17 @@ def test_a_layer_that_is_called_like_a_sentence_stays_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "values"),
-    [("{x.__class__}", {"x": "1"}), ("{x:>99999999}", {"x": "1"}), ("{x!r}", {"x": "1"}),
-     ("{y}", {"x": "1"}), ("{", {"x": "1"}), ("{0}", {"x": "1"}), ("other", {})],
+    ("template", "values", "said"),
+    [("{x.__class__}", {"x": "1"}, "<class 'str'>"), ("{x:>3}", {"x": "1"}, "  1"),
+     ("{x!r}", {"x": "1"}, "'1'"), ("{x[0]}", {"x": "1"}, "1"), ("{y}", {"x": "1"}, "1"),
+     ("{", {"x": "1"}, "{"), ("{0}", {"x": "1"}, "1"), ("other", {}, "one")],
 )  # fmt: skip
-def test_templates_of_others_are_not_run(template: str, values: dict[str, str]) -> None:
+def test_templates_of_others_are_not_run(template: str, values: dict[str, str], said: str) -> None:
     content = json.loads(as_json(ported.agreeing()))
-    content["phrases"] = {content["sentence"]: {"template": template, "values": values}}
+    content["sentence"] = said
+    content["phrases"] = {said: {"template": template, "values": values}}
     back = from_json(json.dumps(content))
-    assert back.sentence == content["sentence"]
+    assert back.sentence == said
     assert not isinstance(back.sentence, Phrase)
 
 
