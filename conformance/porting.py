@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -18,16 +16,18 @@ from conformance.port.both import Both, Plan
 from conformance.port.model import Framework
 from conformance.port.portfile import PortFile, load
 from conformance.port.remote import Build, RemoteSide
-from conformance.port.result import PortResult
+from conformance.port.result_json import as_json
 from conformance.port.side import Side
 from conformance.port.verify import Known
 from conformance.port.verify import verify as compare
 from conformance.port.weights import Inventory, map_weights
-from conformance.report import port_terminal
+from conformance.report import port_pages, port_terminal
 from conformance.run.target import Target
 
 MODEL_SEED = 0
 """What frameworks' generators are seeded with while they build."""
+OUT = Path("reports/ports")
+"""Where pages go when nobody says so."""
 
 
 def verify(
@@ -52,7 +52,9 @@ def verify(
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(as_json(result), encoding="utf-8")
+    page = port_pages.write(result, out or OUT)
     port_terminal.show(result)
+    typer.echo(f"wrote {page}", err=True)
     raise typer.Exit(result.exit_code)
 
 
@@ -131,19 +133,3 @@ def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
         else f"wrote {path}; loaded back, it is the same",
         err=True,
     )
-
-
-def as_json(result: PortResult) -> str:
-    """Return everything found as JSON; NaN and infinities as text."""
-    content = {**asdict(result), "exit_code": result.exit_code}
-    return json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and value - value != 0:
-        return str(value)
-    return value

@@ -16,6 +16,9 @@ from conformance.port.settings import said
 FIRST, AT, ELSEWHERE, LIKELY, UNPROVEN = range(5)
 """Ranks: at the first divergence; at a layer that differs; elsewhere; by kind; nothing measured."""
 
+DRAWN = "p"
+"""The share that dropout and stochastic depth drop: they are off wherever models are run."""
+
 
 def suspects(evidence: Evidence) -> list[Suspect]:
     """Return all suspects of the forward passes and the running statistics, likeliest first."""
@@ -39,19 +42,19 @@ def _settings(evidence: Evidence) -> Iterator[Suspect]:
     groups: dict[tuple[str, str, str, str], list[StaticDifference]] = {}
     for item in evidence.static:
         kind = _kind(evidence, item)
-        # Draws of initialisers are never equal: what they have in common is that they differ.
-        drawn = item.setting.startswith(INITIALISER)
-        values = ("", "") if drawn else (item.torch, item.mindspore)
-        groups.setdefault((kind, item.setting, *values), []).append(item)
-    for (kind, setting, *_), items in groups.items():
-        torch, mindspore = items[0].torch, items[0].mindspore
+        if not item.setting.startswith(INITIALISER):  # Both models were given the same values.
+            groups.setdefault((kind, item.setting, item.torch, item.mindspore), []).append(item)
+    for (kind, setting, torch, mindspore), items in groups.items():
         layers = [item.mindspore_layer for item in items]
         ranks = [_rank(evidence, i.mindspore_layer, i.torch_layer) for i in items]
         rank, shown = min(ranks), items
-        if items[0].trains:
+        if setting == DRAWN:
+            rank = AT
+            proof: str = Phrase("read from the layer: dropout is off where training is compared")
+        elif items[0].trains:
             moved = _moved(evidence, layers)
             rank = AT if moved else UNPROVEN
-            proof: str = moved or Phrase("only training shows it")
+            proof = moved or Phrase("only training shows it")
         elif rank == UNPROVEN:
             continue  # It changes nothing that was measured; the table of settings shows it.
         else:
@@ -129,10 +132,11 @@ def _moved(evidence: Evidence, layers: Sequence[str]) -> str:
 
 
 def _values(evidence: Evidence) -> Iterator[Suspect]:
-    told: set[str] = set()
+    told = {row.torch for row in evidence.weights if row.problem and row.torch}
+    told &= {item.tensor for item in evidence.mistakes if item.what == "other"}
     for item in evidence.mistakes:
         if item.tensor in told:
-            continue
+            continue  # The map of tensors knows more of it.
         told.add(item.tensor)
         tensors: tuple[str, ...] = (item.tensor,)
         if item.partner and any(m.tensor == item.partner for m in evidence.mistakes):
@@ -142,13 +146,14 @@ def _values(evidence: Evidence) -> Iterator[Suspect]:
         words = Phrase("{tensor} {what}", tensor=item.tensor, what=item.words)
         proof = Phrase("the port's values, read back in PyTorch's layout")
         cause = Cause("weights", item.tensor, words, "", None, proof)
-        layers = (layer,) if layer else ()
-        yield Suspect(cause, rank, layers, tensors=tensors)
+        owners = (layer, *(_owner(evidence, other)[1] for other in tensors[1:]))
+        yield Suspect(cause, rank, tuple(filter(None, owners)), tensors=tensors)
 
 
 def _unmapped(evidence: Evidence) -> Iterator[Suspect]:
+    read = {item.tensor for item in evidence.mistakes if item.what != "other"}
     for row in evidence.weights:
-        if row.problem:
+        if row.problem and row.torch not in read:
             name = row.torch or row.mindspore
             rank, layer = _owner(evidence, row.torch, row.mindspore)
             words = Phrase("{tensor}: {problem}", tensor=name, problem=row.problem)

@@ -91,15 +91,15 @@ def _differs(
             return Phrase("{head}; no layer alone explains it.", head=head)
         return Phrase("{head}: {cause}{tail}.", head=head, cause=first[0].words, tail=_tail(proven))
     place = _place(divergence)
+    where = Phrase("at {place}", place=place) if divergence.kind == "layer" else place
     if not first:
-        return Phrase("{head}: parts at {place}.", head=head, place=place)
+        return Phrase("{head}: parts {where}.", head=head, where=where)
     if divergence.kind == "glue" and first[0].what == "glue":
         return Phrase(
-            "{head}: parts {place}; {cause}.", head=head, place=place, cause=first[0].words
+            "{head}: parts {where}; {cause}.", head=head, where=where, cause=first[0].words
         )
     told = proven if len(proven) > 1 else first
     what = joined([cause.words for cause in told])
-    where = Phrase("at {place}", place=place) if divergence.kind == "layer" else place
     return Phrase(
         "{head}: parts {where} ({what}){tail}.",
         head=head,

@@ -13,7 +13,7 @@ from conformance.port.attempts import DRAWS, Attempts
 from conformance.port.both import Both, Plan
 from conformance.port.budget import Judgement
 from conformance.port.capture import Pass
-from conformance.port.causes import suspects
+from conformance.port.causes import DRAWN, suspects
 from conformance.port.confirm import confirm
 from conformance.port.divergence import Found, find
 from conformance.port.evidence import Evidence, Kernel, Suspect
@@ -301,6 +301,8 @@ class _Verification:
         others = [one.loss.verdict for _, one in self.differentiated]
         if self.trajectory is not None:
             others.append(self.trajectory.judgement.verdict)
+        if any(item.setting == DRAWN for item in self.static):
+            others.append(Verdict.DIFFERS)
         causes = tuple(suspect.cause for suspect in found)
         broken = [row for row in self.both.rows if row.problem]
         verdict = sentence.overall(self.forward, layers, [*gradients, *self.state, *steps], others)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from conformance.report import (
     build,
     official,
     plot,
+    port_text,
     sentences,
     templating,
     text,
@@ -37,13 +38,16 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).parent / "assets"
 FOLDER = "operations"
 UPGRADE = "upgrade.html"
+PORTS = "ports.html"
 NAV = {
     "index.html": N_("Differences"),
     "findings.html": N_("Findings"),
     "run.html": N_("Run"),
     UPGRADE: N_("Upgrade"),
+    PORTS: N_("Ports"),
 }
-"""The pages beside those of operations, and what links call them; not every site has UPGRADE."""
+"""The pages beside those of operations, and what links call them; not every site has UPGRADE and
+PORTS."""
 LONGEST = 4000
 """Characters of a message that a page shows."""
 WHOLE = 20_000
@@ -114,10 +118,11 @@ def _write(
 ) -> None:
     below = path.parent.name == FOLDER
     given = {
-        **given,
         "site": site,
         "root": "../" if below else "",
         "here": "" if below else path.name,
+        "files": files(site),
+        **given,
     }
     rendered = environment.get_template(template).render(given)
     path.write_text(rendered, encoding="utf-8")
@@ -127,6 +132,26 @@ def _ours(path: Path) -> bool:
     """Tell whether a site of ours wrote the page at `path`, and not somebody by hand."""
     with path.open(encoding="utf-8", errors="replace") as file:
         return "<html" in (head := file.read(200)) and "data-languages=" in head
+
+
+def sheet(
+    out: Path, languages: Languages, filters: Mapping[str, Callable[..., Any]]
+) -> Callable[[str, Path, views.SiteView, Mapping[str, Any]], None]:
+    """Return what writes further pages into `out` as `_write` does, whose templates use `filters`.
+
+    What pages share is there.
+    """
+    environment = _environment(languages)
+    environment.filters |= filters
+    out.mkdir(parents=True, exist_ok=True)
+    _assets(environment, out / "assets")
+    return partial(_write, environment)
+
+
+def files(site: views.SiteView) -> set[str]:
+    """Return which pages of NAV `site` has."""
+    absent = {UPGRADE: site.upgrade is None, PORTS: not site.ports}
+    return {file for file in NAV if not absent.get(file)}
 
 
 def _assets(environment: Environment, folder: Path) -> None:
@@ -154,6 +179,7 @@ def _environment(languages: Languages) -> Environment:
         "nav": tuple(NAV.items()),
         "upgrade_file": UPGRADE,
         "kind_names": text.KIND,
+        "port_verdicts": port_text.verdicts(),
     }
     environment.filters |= {
         "attribute": lambda *said, **values: Markup(visible(languages.attribute(*said, **values))),

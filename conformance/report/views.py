@@ -281,7 +281,7 @@ class SiteView:
     """Everything.
 
     `run` speaks of all run files together, `runs` holds each of them; `upgrade` is there where two
-    runs were compared.
+    runs were compared, `ports` says whether pages of verified ports are there.
     """
 
     run: RunView
@@ -292,6 +292,7 @@ class SiteView:
     execution: ExecutionView = field(default_factory=ExecutionView)
     findings: FindingsView = field(default_factory=FindingsView)
     upgrade: UpgradeView | None = None
+    ports: bool = False
 
     @property
     def counts(self) -> Counter[Status]:

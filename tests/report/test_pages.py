@@ -64,7 +64,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
 
 
 def test_files(site: dict[str, Page]) -> None:
-    assert set(site) == {*pages.NAV, "operations/shrink.html"} - {pages.UPGRADE}
+    assert set(site) == {*pages.NAV, "operations/shrink.html"} - {pages.UPGRADE, pages.PORTS}
 
 
 def test_links_resolve_and_stay_on_this_machine(site: dict[str, Page]) -> None:
