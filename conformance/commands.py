@@ -158,13 +158,21 @@ def report(
     if ports and "html" not in formats_:
         raise CallerError(f"--port {ports[0]}: its page is one of the format html")
     verified = port_pages.read_all(ports)
+    upgrade = None
     if against is not None:
         _one_site(runs, out, formats_, against)
-    upgrade = None if against is None else gating.changed(against, runs[0], known)
+        with gating.failing_into({}, annotate=False, html=out):
+            upgrade = gating.changed(against, runs[0], known)
     files = [RunFile.open(run) for run in runs]
     try:
         if known is not None:
-            files[0].note(known=known_text(known))
+            files[0].suppose(known=known_text(known))
+        elif others := [run for run, file in zip(runs, files, strict=True) if _other(file, files)]:
+            typer.echo(
+                f"{', '.join(map(str, others))}: judged by the known differences of {runs[0]}, "
+                "which are others; --known FILE gives all of them",
+                err=True,
+            )
         verdicts = judge_runs(files, today=date.today())
     finally:
         for file in files:
@@ -175,6 +183,12 @@ def report(
         verdicts, out, formats=formats_, languages=languages, upgrade=upgrade, ports=verified
     ):
         typer.echo(f"wrote {written}")
+
+
+def _other(run: RunFile, runs: Sequence[RunFile]) -> bool:
+    """Tell whether `run` was made with other known differences than the first of `runs`."""
+    own, first = ((one.manifest.get("known") or ["", ""])[1] for one in (run, runs[0]))
+    return bool(own != first)
 
 
 def _one_site(runs: Sequence[Path], out: Path, formats_: Sequence[str], against: Path) -> None:

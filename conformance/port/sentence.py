@@ -37,8 +37,12 @@ def sentence(
     divergence: Divergence | None,
     causes: Sequence[Cause],
     trained: bool = False,
+    unclear: Sequence[str] = (),
 ) -> Phrase:
-    """Return the verdict in one sentence; `trained` says whether training was compared, too."""
+    """Return the verdict in one sentence.
+
+    `trained` says whether training was compared, too; `unclear` is what of it cannot be told.
+    """
     if verdict is Verdict.SAME:
         return _same(forward, trained)
     if verdict is Verdict.NOT_COMPARED:
@@ -48,8 +52,13 @@ def sentence(
         )
     if verdict is Verdict.UNRESOLVED:
         reasons = list(dict.fromkeys(r.problem for r in forward if r.verdict is not Verdict.SAME))
-        why = next(filter(None, reasons), Phrase("what was measured lies between the budgets"))
-        return Phrase("It cannot be told whether the port is the same function: {why}.", why=why)
+        between = Phrase("what was measured lies between the budgets")
+        if any(row.verdict is not Verdict.SAME for row in forward) or not unclear:
+            why = next(filter(None, reasons), between)
+            words = "It cannot be told whether the port is the same function: {why}."
+            return Phrase(words, why=why)
+        words = "Same function forward, but it cannot be told whether it trains alike: {why}."
+        return Phrase(words, why=joined(unclear[:1]))
     return _differs(forward, divergence, causes)
 
 

@@ -81,6 +81,8 @@ def _state(found: Trained) -> Iterator[Suspect]:
     if not rows:
         return
     still = [row for row in rows if "does not move" in row.problem]
+    if not still and found.forward is not Verdict.SAME:
+        return  # They are statistics of other values.
     what = "training mode" if still else "momentum"
     names = [row.torch for row in still or rows]
     words = (

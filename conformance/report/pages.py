@@ -16,11 +16,13 @@ from pygments.lexers import PythonLexer
 
 from conformance import parallel
 from conformance.corpus.model import Text
+from conformance.judge.words import Said
 from conformance.report import (
     build,
     official,
     plot,
     port_text,
+    sentences,
     templating,
     text,
     upgrade_links,
@@ -93,7 +95,7 @@ def write(site: views.SiteView, out: Path, languages: Sequence[str]) -> Path:
 
     names = {filename(view) for view in site.pages}
     for left in (out / FOLDER).glob("*.html"):
-        if left.name not in names:
+        if left.name not in names and ours(left):
             left.unlink()
     parallel.mapped(page, site.pages)
     _write(environment, "index.html.j2", out / "index.html", site, {"offered": offers(site)})
@@ -146,6 +148,12 @@ def files(site: views.SiteView) -> set[str]:
     return {file for file in NAV if not absent.get(file)}
 
 
+def ours(path: Path) -> bool:
+    """Tell whether a site of ours wrote the page at `path`, and not somebody by hand."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return "<html" in (head := file.read(200)) and "data-languages=" in head
+
+
 def _assets(environment: Environment, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     style = environment.get_template("style.css.j2").render()
@@ -175,7 +183,12 @@ def _environment(languages: Languages) -> Environment:
     }
     environment.filters |= {
         "attribute": lambda *said, **values: Markup(visible(languages.attribute(*said, **values))),
-        "said": lambda said: languages.each(lambda code: prose(getattr(said, code))),
+        "said": lambda said: languages.each(lambda code: prose(text.said(said, code))),
+        "about": lambda what: languages.each(
+            lambda code: breakable(
+                text.about(sentences.told(what, code), languages.translators[code].gettext)
+            )
+        ),
         "area": lambda name: languages.gettext(text.AREA[name]) if name in text.AREA else name,
         "claim_name": lambda said: languages.each(
             lambda code: shortened(templating.claim(said, languages.translators[code].gettext))
@@ -188,6 +201,8 @@ def _environment(languages: Languages) -> Environment:
             if _API.fullmatch(signature.api)
             else ""
         ),
+        "told": partial(_told, languages),
+        "evidence": sentences.evidence,
         "prose": prose,
         "highlight": highlight,
         "visible": visible,
@@ -206,6 +221,19 @@ def _environment(languages: Languages) -> Environment:
     }
     environment.finalize = lambda value: shortened(value) if type(value) is str else value
     return environment
+
+
+def _told(languages: Languages, sentence: str, longest: int = 0) -> Markup:
+    """What the judge says, in every language; another text is shown as the English it is."""
+
+    def say(code: str) -> str:
+        if longest:
+            return visible(sentences.short(sentence, code, longest))
+        return shortened(sentences.told(sentence, code))
+
+    if not isinstance(sentence, Said):
+        return Markup('<span lang="en">{}</span>').format(say("en"))
+    return languages.each(say)
 
 
 def _official(signature: views.SignatureView) -> Text:
@@ -246,8 +274,8 @@ def prose(value: str) -> Markup:
 
 
 def breakable(name: str) -> Markup:
-    """Return an API name that may be broken after its dots."""
-    return Markup(str(escape(shortened(name))).replace(".", ".<wbr>"))
+    """Return the name of an API or a target that may be broken after its dots and colons."""
+    return Markup(re.sub(r"[.:]", r"\g<0><wbr>", str(escape(shortened(name)))))
 
 
 def web(url: str) -> str:

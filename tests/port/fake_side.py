@@ -116,6 +116,9 @@ class FakeSide:
     def save(self, path: str) -> None:
         raise NotImplementedError
 
+    def convert(self, function: str, values: Mapping[str, Array]) -> dict[str, Array]:
+        raise NotImplementedError
+
     def calibrate(self, inputs: Sequence[Array], seed: int) -> None:
         """The layers of these tests are made with values that show mistakes."""
 

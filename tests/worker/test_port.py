@@ -295,7 +295,8 @@ def test_a_failure_of_nobody_has_no_place() -> None:
 def test_a_model_is_built_in_the_users_folder_from_a_seed(modules: Path) -> None:
     before = Path.cwd()
     session, outcome, _ = built(
-        modules, "right:A.b", folder=str(modules), seed=5, arguments={"a": 1}, loss={"build": "right:A"},
+        modules, "right:A.b", folder=str(modules), seed=5, arguments={"a": 1},
+        loss={"build": "right:A"},
         optimizer={"build": "right:A.b", "arguments": {"lr": 2}},
     )  # fmt: skip
     assert outcome == "ok"
@@ -349,7 +350,7 @@ A = np.arange(6.0, dtype=np.float32).reshape(2, 3)
     ("result", "message"),
     [
         ([1], "returned list; return a dict"),
-        ({1: A}, "the name 1 is no text"),
+        ({1: A}, "the name 1, no text"),
         ({"a": "text"}, "a is str, not an array"),
     ],
 )

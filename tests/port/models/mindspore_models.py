@@ -130,3 +130,8 @@ class SmallTransformer(nn.Cell):
 
 def token_loss(logits: ms.Tensor, targets: ms.Tensor) -> ms.Tensor:
     return ops.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
+
+
+def rates(late: int = 0) -> list[float]:
+    """The rates of StepLR(step_size=2, gamma=0.5) from 0.1, that many steps late."""
+    return [0.1 * 0.5 ** (max(step - late, 0) // 2) for step in range(16)]
