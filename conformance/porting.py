@@ -26,7 +26,7 @@ from conformance.run.target import Target
 
 MODEL_SEED = 0
 """What frameworks' generators are seeded with while they build."""
-OUT = Path("reports/ports")
+OUT = Path("reports")
 """Where pages go when nobody says so."""
 
 
