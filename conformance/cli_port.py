@@ -48,8 +48,9 @@ def verify(
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write everything found as JSON.")] = None,
     cases: Annotated[
-        Path, typer.Option(help="The corpus, for what is known of each layer.")
-    ] = Path("cases"),
+        Path | None,
+        typer.Option(help="The corpus, for what is known of each layer.", show_default="cases"),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Draws of values and inputs.", show_default="CONFIG's")
     ] = None,

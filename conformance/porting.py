@@ -6,16 +6,20 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from conformance.corpus import loader
+from conformance.errors import CallerError
 from conformance.port import checkpoint, kernels, static
 from conformance.port import propose as proposing
 from conformance.port.both import Both, Plan
+from conformance.port.located import located
 from conformance.port.model import Framework
+from conformance.port.phrase import Phrase
 from conformance.port.portfile import PortFile, load
 from conformance.port.remote import Build, RemoteSide
 from conformance.port.result import PortResult
@@ -28,6 +32,9 @@ from conformance.run.target import Target
 
 MODEL_SEED = 0
 """What frameworks' generators are seeded with while they build."""
+SAVED = (".ckpt", ".safetensors")
+CASES = Path("cases")
+"""The corpus, when nobody says so."""
 
 
 def verify(
@@ -35,7 +42,7 @@ def verify(
     *,
     out: Path | None,
     json_path: Path | None,
-    cases: Path,
+    cases: Path | None,
     seeds: int | None,
     timeout: float,
     save: Path | None,
@@ -43,15 +50,17 @@ def verify(
     """Verify a port, print what was found, leave it as JSON and as a page; exits 1 unless same."""
     file = load(config)
     known = knowledge(cases)
-    with sides(file, timeout) as (torch, port):
+    if save is not None:
+        _savable(save)
+    with located(file), sides(file, timeout) as (torch, port):
         plan = planned(file, seeds)
         result = compare(torch, port, plan, known, lambda line: typer.echo(line, err=True))
         if save is not None:
             kept(torch, port, plan, save)
+    result = noted(result, known)
     result = replace(result, config=file.config.model_dump(mode="json", exclude_unset=True))
     if json_path is not None:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(as_json(result), encoding="utf-8")
+        _write(result, json_path)
     port_terminal.show(result)
     raise typer.Exit(result.exit_code)
 
@@ -59,7 +68,7 @@ def verify(
 def propose(config: Path, *, timeout: float) -> None:
     """Print the map of tensors, and the rules that say it; exits 1 where it is not complete."""
     file = load(config)
-    with sides(file, timeout) as (torch, port):
+    with located(file), sides(file, timeout) as (torch, port):
         inventories = Inventory.of(torch), Inventory.of(port)
     rows = map_weights(*inventories, file.config.weights)
     typer.echo(proposing.table(rows))
@@ -67,13 +76,34 @@ def propose(config: Path, *, timeout: float) -> None:
     raise typer.Exit(1 if any(row.problem for row in rows) else 0)
 
 
-def knowledge(cases: Path) -> Known:
-    """Return what a corpus knows of layers; nothing where there is none."""
-    if not cases.exists():
-        return Known()
+def knowledge(cases: Path | None = None) -> Known | None:
+    """Return what a corpus knows of layers; None where the default folder is not there.
+
+    Raises CallerError where a folder is named that is not there.
+    """
+    if cases is None and not CASES.exists():
+        return None
+    return _knowledge(cases or CASES, Path.cwd())
+
+
+@lru_cache(maxsize=1)
+def _knowledge(cases: Path, folder: Path) -> Known:  # noqa: ARG001
+    """Read the corpus `cases`, once for the folder it is relative to."""
     corpus = loader.load([cases])
     operations = [document.operation for document in corpus.documents.values()]
     return Known(static.pages(corpus), kernels.known(operations))
+
+
+def noted(result: PortResult, known: Known | None) -> PortResult:
+    """Return `result` with a note where no corpus was at hand."""
+    if known is not None:
+        return result
+    words = Phrase(
+        "no corpus in {folder}: causes lead to no pages, and kernels that are known to be less "
+        "exact are not told from mistakes",
+        folder=str(CASES),
+    )
+    return replace(result, notes=(*result.notes, words))
 
 
 def planned(file: PortFile, seeds: int | None = None) -> Plan:
@@ -120,6 +150,14 @@ def started_side(file: PortFile, framework: Framework, timeout: float) -> Side:
     return side
 
 
+def _savable(path: Path) -> None:
+    """Raise CallerError for a checkpoint that could not be written: before anything runs."""
+    if path.suffix not in SAVED:
+        raise CallerError(f"--save {path}: give it one of the endings {', '.join(SAVED)}")
+    if not path.absolute().parent.is_dir():
+        raise CallerError(f"--save {path}: no folder {path.parent}; make it first")
+
+
 def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
     """Write PyTorch's values as a checkpoint of the port, and prove it by loading it back."""
     both = Both(torch, port, plan)
@@ -131,6 +169,18 @@ def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
         else f"wrote {path}; loaded back, it is the same",
         err=True,
     )
+
+
+def keep(result: PortResult, out: Path) -> Path:
+    """Leave everything found in the folder `out`."""
+    path = out / f"{result.name}.json"
+    _write(result, path)
+    return path
+
+
+def _write(result: PortResult, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(as_json(result), encoding="utf-8")
 
 
 def as_json(result: PortResult) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from conformance.port.budget import LAYER
 from conformance.port.evidence import Evidence, Suspect
@@ -17,7 +17,9 @@ FIRST, AT, ELSEWHERE, LIKELY, UNPROVEN = range(5)
 
 def suspects(evidence: Evidence) -> list[Suspect]:
     """Return all suspects of the forward passes and the running statistics, likeliest first."""
-    found = [*_settings(evidence), *_values(evidence), *_unmapped(evidence)]
+    values = list(_values(evidence))
+    told = {tensor for item in values for tensor in item.tensors}
+    found = [*_settings(evidence), *values, *_unmapped(evidence, told)]
     explained = {layer for item in found for layer in item.layers if item.rank < UNPROVEN}
     found += _divergences(evidence, explained)
     return sorted(found, key=lambda item: item.rank)
@@ -126,9 +128,10 @@ def _values(evidence: Evidence) -> Iterator[Suspect]:
         yield Suspect(cause, rank, layers, tensors=tensors)
 
 
-def _unmapped(evidence: Evidence) -> Iterator[Suspect]:
+def _unmapped(evidence: Evidence, told: Collection[str]) -> Iterator[Suspect]:
+    """Yield what is wrong with the map, but for tensors whose values have told it."""
     for row in evidence.weights:
-        if row.problem:
+        if row.problem and row.torch not in told:
             name = row.torch or row.mindspore
             rank, layer = _owner(evidence, row.torch, row.mindspore)
             words = Phrase("{tensor}: {problem}", tensor=name, problem=row.problem)
