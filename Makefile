@@ -19,6 +19,7 @@ export PYTHONWARNINGS :=
 
 .venv/.installed: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "Installing PyTorch, MindSpore and the rest into .venv; this takes minutes and prints nothing"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,mindspore,test]'
 	@touch $@

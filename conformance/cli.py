@@ -161,6 +161,13 @@ def report(
             metavar="BASELINE",
         ),
     ] = None,
+    port: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Add the page of a verified port: the JSON that `port` left beside it; repeat.",
+            metavar="JSON",
+        ),
+    ] = None,
     known: Known = None,
 ) -> None:
     """Judge run files and render difference pages and tables.
@@ -178,6 +185,7 @@ def report(
         languages=lang.split(","),
         formats_=format.split(","),
         against=against,
+        ports=port or [],
         known=known,
     )
 

@@ -44,7 +44,7 @@ def verify(
     config: Config,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder of the page.", show_default="reports/ports"),
+        typer.Option("--out", "-o", help="Folder of the site: the page goes into its ports/.", show_default="reports"),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write everything found as JSON.")] = None,
     cases: Annotated[

@@ -22,7 +22,7 @@ from conformance.judge import known as known_differences
 from conformance.judge.introspected import Signature
 from conformance.judge.run import Verdicts, judge_run, judge_runs
 from conformance.known_files import known_file, known_text
-from conformance.report import code, formats
+from conformance.report import code, formats, port_pages
 from conformance.report import coverage as coverage_table
 from conformance.report import terminal as show_on
 from conformance.run import session, target
@@ -148,19 +148,31 @@ def report(
     languages: Sequence[str],
     formats_: Sequence[str],
     against: Path | None,
+    ports: Sequence[Path],
     known: Path | None,
 ) -> None:
     """Render one or more run files of one corpus; one run with what changed `against` another.
 
     Raises CallerError when a comparison is asked for that has no page to stand on.
     """
+    if ports and "html" not in formats_:
+        raise CallerError(f"--port {ports[0]}: its page is one of the format html")
+    verified = port_pages.read_all(ports)
+    upgrade = None
     if against is not None:
         _one_site(runs, out, formats_, against)
-    upgrade = None if against is None else gating.changed(against, runs[0], known)
+        with gating.failing_into({}, annotate=False, html=out):
+            upgrade = gating.changed(against, runs[0], known)
     files = [RunFile.open(run) for run in runs]
     try:
         if known is not None:
-            files[0].note(known=known_text(known))
+            files[0].suppose(known=known_text(known))
+        elif others := [run for run, file in zip(runs, files, strict=True) if _other(file, files)]:
+            typer.echo(
+                f"{', '.join(map(str, others))}: judged by the known differences of {runs[0]}, "
+                "which are others; --known FILE gives all of them",
+                err=True,
+            )
         verdicts = judge_runs(files, today=date.today())
     finally:
         for file in files:
@@ -168,9 +180,15 @@ def report(
     if not verdicts.finished:
         typer.echo("this run did not finish; what never ran is counted as not comparable", err=True)
     for written in formats.render(
-        verdicts, out, formats=formats_, languages=languages, upgrade=upgrade
+        verdicts, out, formats=formats_, languages=languages, upgrade=upgrade, ports=verified
     ):
         typer.echo(f"wrote {written}")
+
+
+def _other(run: RunFile, runs: Sequence[RunFile]) -> bool:
+    """Tell whether `run` was made with other known differences than the first of `runs`."""
+    own, first = ((one.manifest.get("known") or ["", ""])[1] for one in (run, runs[0]))
+    return bool(own != first)
 
 
 def _one_site(runs: Sequence[Path], out: Path, formats_: Sequence[str], against: Path) -> None:

@@ -67,10 +67,15 @@ def compared(baseline: Path, candidate: Path, known: Path | None) -> Result:
 
 
 def site(baseline: Path, candidate: Path, out: Path, *, known: Path | None) -> None:
-    """Write the site of the run file `candidate` with the page of what changed into `out`."""
+    """Write the site of the run file `candidate` with the page of what changed into `out`.
+
+    All pages are judged by the same known differences: `known`, else those of the run.
+    """
     upgrade = changed(baseline, candidate, known)
     run = RunFile.open(candidate)
     try:
+        if known is not None:
+            run.suppose(known=known_text(known))
         verdicts = judge_run(run, today=date.today())
     finally:
         run.close()

@@ -22,6 +22,7 @@ from conformance.port.remote import LocalSide
 from conformance.port.result import PortResult
 from conformance.port.side import Side
 from conformance.port.verify import Known, verify
+from conformance.report import port_pages
 
 Arrays = Any
 """One array or tensor, or a sequence of them."""
@@ -98,7 +99,7 @@ def verify_port(
     with _sides(torch_model, mindspore_cell, trained) as (torch, port):
         result = porting.noted(verify(torch, port, plan, known, echo), known)
     if out is not None:
-        porting.keep(result, Path(out))
+        port_pages.write(result, Path(out))
     return result
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -23,11 +21,12 @@ from conformance.port.phrase import Phrase
 from conformance.port.portfile import PortFile, load
 from conformance.port.remote import Build, RemoteSide
 from conformance.port.result import PortResult
+from conformance.port.result_json import as_json
 from conformance.port.side import Side
 from conformance.port.verify import Known
 from conformance.port.verify import verify as compare
 from conformance.port.weights import Inventory, map_weights
-from conformance.report import port_terminal
+from conformance.report import port_pages, port_terminal
 from conformance.run.target import Target
 
 MODEL_SEED = 0
@@ -35,6 +34,8 @@ MODEL_SEED = 0
 SAVED = (".ckpt", ".safetensors")
 CASES = Path("cases")
 """The corpus, when nobody says so."""
+OUT = Path("reports")
+"""The site that a page is put into when nobody says so."""
 
 
 def verify(
@@ -60,8 +61,11 @@ def verify(
     result = noted(result, known)
     result = replace(result, config=file.config.model_dump(mode="json", exclude_unset=True))
     if json_path is not None:
-        _write(result, json_path)
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        json_path.write_text(as_json(result), encoding="utf-8")
+    page = port_pages.write(result, out or OUT)
     port_terminal.show(result)
+    typer.echo(f"wrote {page}", err=True)
     raise typer.Exit(result.exit_code)
 
 
@@ -169,31 +173,3 @@ def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
         else f"wrote {path}; loaded back, it is the same",
         err=True,
     )
-
-
-def keep(result: PortResult, out: Path) -> Path:
-    """Leave everything found in the folder `out`."""
-    path = out / f"{result.name}.json"
-    _write(result, path)
-    return path
-
-
-def _write(result: PortResult, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(as_json(result), encoding="utf-8")
-
-
-def as_json(result: PortResult) -> str:
-    """Return everything found as JSON; NaN and infinities as text."""
-    content = {**asdict(result), "exit_code": result.exit_code}
-    return json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and value - value != 0:
-        return str(value)
-    return value

@@ -196,6 +196,23 @@ def test_a_part_of_the_corpus_says_nothing_of_entries_for_the_rest(project: Proj
     assert "no longer differs" in out
 
 
+def test_runs_with_other_known_differences_are_not_joined_in_silence(project: Project) -> None:
+    project.write(
+        "excuses.yaml",
+        "- {cases: absolute/some, target: mindspore, kinds: [value], reason: r, owner: o, "
+        "link: https://tracker.example/1, expires: 2999-01-01}\n",
+    )
+    project.use("right", "wrong")
+    project.run("run", "-t", "torch", "--out", "torch.sqlite")
+    project.run("run", "-t", "mindspore", "--known", "excuses.yaml", "--out", "mindspore.sqlite")
+    both = ("report", "torch.sqlite", "mindspore.sqlite", "--format", "json", "--out", "both")
+    _, _, err = project.run(*both)
+    assert "mindspore.sqlite: judged by the known differences of torch.sqlite" in err
+    code, _, err = project.run(*both, "--known", "excuses.yaml")
+    assert (code, err) == (0, "")
+    assert "known until a date" in verdicts(project.folder / "both/verdicts.json").values()
+
+
 def test_killed_run_resumes_to_the_same_verdicts(project: Project) -> None:
     cases = "\n".join(
         f"  - {{id: c{i}, inputs: {{seed: {i}, input: {{randn: [4]}}}}}}" for i in range(40)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -88,11 +90,17 @@ def read(path: Path) -> str:
         raise CorpusError([Problem(str(path), 1, 1, f"not UTF-8 at byte {error.start}")]) from None
 
 
-def load_texts(texts: Iterable[tuple[str, str, Path]]) -> Corpus:
-    """Load (path, text, folder) triples; what a run file keeps is loaded through here too."""
+def load_texts(
+    texts: Iterable[tuple[str, str, Path]], kept: Mapping[str, str] = MappingProxyType({})
+) -> Corpus:
+    """Load (path, text, folder) triples; what a run file keeps is loaded through here too.
+
+    `kept` holds the data of texts as JSON, by their `yamlmarks.key`: to read YAML takes most of
+    the time.
+    """
     problems: list[Problem] = []
     documents: dict[str, Document] = {}
-    for document, found in parallel.mapped(_read, list(texts)):
+    for document, found in parallel.mapped(lambda given: _read(*given, kept), list(texts)):
         problems += found
         if document is None:
             continue
@@ -106,18 +114,29 @@ def load_texts(texts: Iterable[tuple[str, str, Path]]) -> Corpus:
     return Corpus(documents)
 
 
-def _read(given: tuple[str, str, Path]) -> tuple[Document | None, list[Problem]]:
+def _read(
+    path: str, text: str, folder: Path, kept: Mapping[str, str]
+) -> tuple[Document | None, list[Problem]]:
     """Return the document, if its text is one, and everything that is wrong with it."""
+    marked = _kept(text, kept)
     try:
-        document = _document(*given)
+        document = _document(path, text, folder, marked or yamlmarks.parse(text, path))
+        broken = broken_rules(document.operation, document.folder)
+        problems = [document.problem(where, message) for where, message in broken]
     except CorpusError as error:
-        return None, list(error.problems)
-    broken = broken_rules(document.operation, document.folder)
-    return document, [document.problem(where, message) for where, message in broken]
+        document, problems = None, list(error.problems)
+    # Only the text knows lines and columns.
+    return _read(path, text, folder, {}) if problems and marked else (document, problems)
 
 
-def _document(path: str, text: str, folder: Path) -> Document:
-    marked = yamlmarks.parse(text, path)
+def _kept(text: str, kept: Mapping[str, str]) -> yamlmarks.Marked | None:
+    try:
+        return yamlmarks.Marked(json.loads(kept[yamlmarks.key(text)])) if kept else None
+    except (KeyError, ValueError, RecursionError):
+        return None
+
+
+def _document(path: str, text: str, folder: Path, marked: yamlmarks.Marked) -> Document:
     try:
         operation = Operation.model_validate(marked.data)
     except ValidationError as error:

@@ -5,7 +5,11 @@ A file is composed into nodes, never constructed into objects: no tags, no ancho
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -41,6 +45,16 @@ class Marked:
         while path and path not in self.marks:
             path = path[:-1]
         return self.marks.get(path, (1, 1))
+
+
+def key(text: str) -> str:
+    """Return a hash of `text` and of all that reads it: what is kept under it need not be read."""
+    return hashlib.sha256(_reader() + text.encode()).hexdigest()[:16]
+
+
+@cache
+def _reader() -> bytes:
+    return Path(__file__).read_bytes() + metadata.version("ruamel.yaml").encode()
 
 
 def parse(text: str, name: str) -> Marked:

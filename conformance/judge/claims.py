@@ -14,6 +14,7 @@ from conformance.corpus.published import Printed
 from conformance.judge import structure
 from conformance.judge.item import Item
 from conformance.judge.verdict import Finding
+from conformance.judge.words import said
 from conformance.run.outcome import Outcome, Raised, Returned, Unsupported
 from conformance.taxonomy import Kind
 
@@ -36,12 +37,17 @@ class ClaimCheck:
     def finding(self) -> Finding | None:
         """Return what is wrong: a claim that fails, or a slip that is none."""
         if self.slip and self.holds:
-            detail = f"the slip is not shown: the document says {self.printed}, and so it is"
+            detail = said(
+                "the slip is not shown: the document says {printed}, and so it is",
+                printed=self.printed,
+            )
         elif not self.slip and not self.holds:
-            detail = f"is {self.got}, but the document says {self.printed}"
+            detail = said(
+                "is {got}, but the document says {printed}", got=self.got, printed=self.printed
+            )
         else:
             return None
-        return Finding(Kind.CLAIM, "claim", detail, contradicts=True)
+        return Finding(Kind.CLAIM, structure.CLAIM, detail, contradicts=True)
 
 
 def check(item: Item, outcome: Outcome) -> list[ClaimCheck]:

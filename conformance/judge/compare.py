@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from conformance.judge.budget import Budget, unit_error
 from conformance.judge.dtypes import OVERFLOW, ROUNDOFF, inexact
 from conformance.judge.expected import Derivative, Expected
 from conformance.judge.verdict import Finding
+from conformance.judge.words import Said, said
 from conformance.reference.dtypes import numpy_dtype
 from conformance.taxonomy import INEXACT, Kind
 
@@ -56,13 +57,19 @@ def form(got: Any, expected: Expected, scalar: bool = False) -> tuple[Array | No
     where, y = expected.where, expected.y
     findings: list[Finding] = []
     if not scalar and out.dtype.name != expected.dtype:
-        detail = f"dtype is {out.dtype.name}, but should be {expected.dtype}"
+        detail = said(
+            "dtype is {got}, but should be {should}", got=out.dtype.name, should=expected.dtype
+        )
         findings.append(Finding(Kind.RETURN_DTYPE, where, detail))
     if out.shape != y.shape:
-        detail = f"shape is {out.shape}, but should be {y.shape}"
+        detail = said("shape is {got}, but should be {should}", got=out.shape, should=y.shape)
         return None, [*findings, Finding(Kind.RETURN_SHAPE, where, detail)]
     if out.dtype.kind not in "biufc" and out.dtype.name != "bfloat16":
-        detail = f"is of type {type(got).__name__}, but should be {expected.dtype}"
+        detail = said(
+            "is of type {got}, but should be {should}",
+            got=type(got).__name__,
+            should=expected.dtype,
+        )
         return None, [*findings, Finding(Kind.RETURN_DTYPE, where, detail)]
     return out, findings
 
@@ -102,9 +109,11 @@ def _floating(
     wrong = finite & ~(error <= allowed)
     if wrong.any():
         worst = np.unravel_index(int(np.argmax(np.where(wrong, ratios, -1))), out.shape)
-        detail = _sentence(wrong, out, y, where, worst)
-        detail += (
-            f"; greatest absolute error {float(error[wrong].max()):.3g}, {_limit(rules, ratio)}"
+        detail = said(
+            "{differ}; greatest absolute error {error:.3g}, {limit}",
+            differ=_sentence(wrong, out, y, where, worst),
+            error=float(error[wrong].max()),
+            limit=_limit(rules, ratio),
         )
         findings.append(Finding(Kind.VALUE, where, detail, ratio))
     return findings, ratio
@@ -147,14 +156,17 @@ def compare_gradient(got: Array | None, should: Derivative, rules: Rules) -> Com
     if got is None:
         # PyTorch says None, MindSpore zeros, where an output does not depend on the input.
         if np.any(np.nan_to_num(expected.y) != 0):
-            return Comparison([Finding(Kind.GRADIENT, where, "is missing, but should be given")])
+            detail = said("is missing, but should be given")
+            return Comparison([Finding(Kind.GRADIENT, where, detail)])
         return Comparison([])
     if got.shape != shape:
-        detail = f"shape is {got.shape}, but should be {shape}"
+        detail = said("shape is {got}, but should be {should}", got=got.shape, should=shape)
         return Comparison([Finding(Kind.GRADIENT, where, detail)])
     findings = []
     if got.dtype.name != expected.dtype:
-        detail = f"dtype is {got.dtype.name}, but should be {expected.dtype}"
+        detail = said(
+            "dtype is {got}, but should be {should}", got=got.dtype.name, should=expected.dtype
+        )
         findings.append(Finding(Kind.GRADIENT, where, detail))
     if not inexact(got):
         return Comparison(findings)
@@ -191,36 +203,45 @@ def _projected(got: Array, should: Derivative, rules: Rules) -> Comparison:
     found, ratio = _floating(out, probed, should.sensitivity, rules, rounds=should.probes is None)
     if should.probes is not None:
         count = got.size // should.probes.count
-        found = [
-            Finding(
-                f.kind,
-                f.where,
-                f"along random directions of ~{count} elements, {f.detail}",
-                f.ratio,
-            )
-            for f in found
-        ]
+        found = [replace(f, detail=_along(count, f.detail)) for f in found]
     return Comparison(found, ratio)
 
 
-def _limit(rules: Rules, ratio: float) -> str:
+def _along(count: int, detail: str) -> Said:
+    return said(
+        "along random directions of ~{count} elements, {detail}", count=count, detail=detail
+    )
+
+
+def _limit(rules: Rules, ratio: float) -> Said:
     budget = rules.budget
     if budget.in_roundoffs is None:
-        tolerance = f"rtol={budget.rtol or 0:g} atol={budget.atol or 0:g}"
-        return f"error {ratio:.3g} roundoffs, tolerance {tolerance}"
-    return f"error {ratio:.3g} roundoffs, budget {budget.roundoffs:g}"
+        return said(
+            "error {ratio:.3g} roundoffs, tolerance rtol={rtol:g} atol={atol:g}",
+            ratio=ratio,
+            rtol=budget.rtol or 0,
+            atol=budget.atol or 0,
+        )
+    return said(
+        "error {ratio:.3g} roundoffs, budget {budget:g}", ratio=ratio, budget=budget.roundoffs
+    )
 
 
 def _sentence(
     wrong: Array, out: Array, should: Array, where: str, worst: tuple[Any, ...] | None = None
-) -> str:
+) -> Said:
     if worst is None:
         worst = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
     index = f"[{', '.join(str(int(i)) for i in worst)}]" if worst else ""
-    count = f"{int(wrong.sum())} of {wrong.size} elements" if wrong.size > 1 else "value"
-    return (
-        f"{count} {'differ' if wrong.size > 1 else 'differs'}: {where}{index} is "
-        f"{_show(out[worst])}, but should be {_show(should[worst])}"
+    values = {"where": where, "index": index, "got": _show(out[worst])}
+    values["should"] = _show(should[worst])
+    if wrong.size == 1:
+        return said("value differs: {where}{index} is {got}, but should be {should}", **values)
+    return said(
+        "{count} of {size} elements differ: {where}{index} is {got}, but should be {should}",
+        count=int(wrong.sum()),
+        size=wrong.size,
+        **values,
     )
 
 

@@ -16,6 +16,7 @@ from conformance.corpus.published import Document, HeadingClaim, RowClaim, Signa
 from conformance.corpus.schema import Operation
 from conformance.judge.introspected import Argument, Signature, arguments, signature_of
 from conformance.judge.signature import NOT_INTROSPECTABLE, ParameterRow, compare, same_default
+from conformance.judge.words import said
 from conformance.taxonomy import Kind
 from conformance.worker import describe
 
@@ -93,14 +94,14 @@ def _line(claim: DocumentClaim) -> str | None:
 
 
 def _signature(document: Document, claim: SignatureClaim, messages: Messages) -> DocumentClaim:
-    what = f"signature of {claim.api}"
+    what = said("signature of {api}", api=claim.api)
     holds, installed, problem = _held(claim.prints, signature_of(claim.api, messages))
     return DocumentClaim(document.id, what, claim.prints, installed, holds, claim.refuted, problem)
 
 
 def _heading(document: Document, claim: HeadingClaim, messages: Messages) -> DocumentClaim:
     """A heading is wrong when the signature printed under it is not that of the API it names."""
-    what = f"heading {claim.names} over {claim.describes}"
+    what = said("heading {names} over {describes}", names=claim.names, describes=claim.describes)
     printed = next((s.prints for s in document.signatures if s.api == claim.describes), None)
     if printed is None:
         problem = f"not proven: the document has no printed signature of {claim.describes}"
@@ -121,13 +122,16 @@ def _row(
     document: Document, claim: RowClaim, rows: list[ParameterRow], undescribed: bool
 ) -> DocumentClaim:
     published = _said(claim.torch, claim.mindspore, claim.says)
-    what = f"row {claim.torch or '-'} | {claim.mindspore or '-'}"
+    what = said(
+        "row {torch} | {mindspore}", torch=claim.torch or "-", mindspore=claim.mindspore or "-"
+    )
     found = _find(claim, rows)
     holds: bool | None = False
+    installed: str = NOT_INTROSPECTABLE
     if undescribed:
-        holds, installed = None, NOT_INTROSPECTABLE
+        holds = None
     elif found is None:
-        installed = "no such parameter"
+        installed = said("no such parameter")
     elif found.unknown:
         holds, installed = None, found.note
     else:
@@ -186,4 +190,9 @@ def _name(argument: Argument | None) -> str | None:
 
 
 def _said(torch: str | None, mindspore: str | None, kinds: list[Kind]) -> str:
-    return f"{torch or '-'} | {mindspore or '-'} | {', '.join(kinds) or 'same'}"
+    return said(
+        "{torch} | {mindspore} | {kinds}",
+        torch=torch or "-",
+        mindspore=mindspore or "-",
+        kinds=kinds or said("same"),
+    )

@@ -7,7 +7,9 @@ from conformance.judge.claims import ClaimCheck, slip_of
 from conformance.judge.item import Item
 from conformance.judge.oracle import Expectation
 from conformance.judge.returned import Examined, OracleStandard, PeerStandard, unsupported_kind
+from conformance.judge.structure import CALL
 from conformance.judge.verdict import Finding
+from conformance.judge.words import Said, said
 from conformance.run.outcome import (
     Crashed,
     Outcome,
@@ -20,8 +22,8 @@ from conformance.run.outcome import (
 from conformance.run.target import place
 from conformance.taxonomy import Kind
 
-NO_ORACLE = "no oracle"
-UNCHECKED = "the NumPy reference does not check arguments"
+NO_ORACLE = said("no oracle")
+UNCHECKED = said("the NumPy reference does not check arguments")
 UNKNOWN = "?"
 """What PyTorch does is not known: it has no side here, or it did not run."""
 
@@ -38,14 +40,19 @@ def examine(
     """
     match outcome:
         case Unavailable():
-            return Examined(why=outcome.reason or "the target could not start"), []
+            return Examined(why=outcome.reason or said("the target could not start")), []
         case Crashed():
-            ended = outcome.signal or "without a signal"
-            return _found(Kind.CRASH, f"the interpreter died: {ended}; {outcome.stderr[-300:]}"), []
+            detail = said(
+                "the interpreter died: {signal}; {stderr}",
+                signal=outcome.signal or said("without a signal"),
+                stderr=outcome.stderr[-300:],
+            )
+            return _found(Kind.CRASH, detail), []
         case TimedOut():
-            return _found(Kind.HANG, f"the call did not end within {outcome.limit:g} s"), []
+            detail = said("the call did not end within {limit:g} s", limit=outcome.limit)
+            return _found(Kind.HANG, detail), []
         case Raised(stage="resolve" | "assign"):
-            detail = f"the call could not be made: {_raises(outcome)}"
+            detail = said("the call could not be made: {does}", does=_raises(outcome))
             return _found(Kind.EXCEPTION, detail, contradicts=True), []
     if item.of_reference:
         return _reference(item, outcome, expectation, peer), []
@@ -55,7 +62,7 @@ def examine(
 
 
 def _found(kind: Kind, detail: str, contradicts: bool = False) -> Examined:
-    return Examined([Finding(kind, "call", detail, contradicts=contradicts)], compared=True)
+    return Examined([Finding(kind, CALL, detail, contradicts=contradicts)], compared=True)
 
 
 def _value(
@@ -67,10 +74,10 @@ def _value(
     if isinstance(outcome, Unsupported):
         return _found(unsupported_kind(outcome), _raises(outcome))
     if isinstance(outcome, Raised):
-        return _found(Kind.EXCEPTION, f"{_raises(outcome)}, but should return")
+        return _found(Kind.EXCEPTION, _but_should(outcome, None))
     assert isinstance(outcome, Returned)
     if expectation.raised is not None:
-        return Examined(why=f"the reference raised {_name(expectation.raised)}")
+        return Examined(why=said("the reference raised {error}", error=_name(expectation.raised)))
     if expectation.distribution is not None:
         law = expectation.distribution
         return random_.examine(outcome, law, expectation.dtypes[0])
@@ -85,13 +92,13 @@ def _value(
 def _against_peer(item: Item, outcome: Outcome, peer: Outcome | None) -> Examined:
     if all(isinstance(o, Raised) and not isinstance(o, Unsupported) for o in (outcome, peer)):
         # Two calls that fail agree on nothing, whatever the exceptions.
-        return _found(Kind.EXCEPTION, f"{_behaviour(outcome)}, but should return")
+        return _found(Kind.EXCEPTION, _but_should(outcome, None))
     if item.framework != "mindspore" or not isinstance(peer, Returned | Raised):
         return Examined(why=NO_ORACLE)
     if isinstance(outcome, Unsupported):
         return _found(unsupported_kind(outcome), _raises(outcome))
     if isinstance(peer, Unsupported):
-        return Examined(why=f"{NO_ORACLE}, and torch has no kernel")
+        return Examined(why=said("no oracle, and torch has no kernel"))
     if isinstance(outcome, Returned) and isinstance(peer, Returned):
         return returned.examine(item, outcome, PeerStandard(peer))
     seen = Examined(compared=True)
@@ -112,8 +119,12 @@ def _reference(
         dtypes = {array.dtype.name for array in item.case.arrays.values()}
         narrow = [name for name in _NARROW if name in dtypes]
         if isinstance(outcome, Unsupported) or (narrow and "TypeError" in outcome.types):
-            kinds = " or ".join(narrow) or "this dtype"
-            return Examined(why=f"NumPy does not compute this in {kinds}: {outcome.message[:200]}")
+            why = said(
+                "NumPy does not compute this in {dtypes}: {message}",
+                dtypes=_either(narrow),
+                message=outcome.message[:200],
+            )
+            return Examined(why=why)
     return _value(item, outcome, expectation, peer) if expectation else Examined(why=NO_ORACLE)
 
 
@@ -125,22 +136,21 @@ def _expected_to_raise(
     checks = []
     seen = Examined()
     if note := slip_of(item):
-        says = f"raises {claimed}" if claimed else "returns"
+        says = said("raises {exception}", exception=claimed) if claimed else said("returns")
         checks = [ClaimCheck(item.framework, says, _behaviour(outcome), holds, note)]
         seen.findings += [f for check in checks if (f := check.finding())]
         seen.compared = isinstance(outcome, Raised)
     elif holds:
         seen.compared = isinstance(outcome, Raised)
     else:
-        should = f"raise {claimed}" if claimed else "return"
-        seen = _unexpected(outcome, claimed, f"{_behaviour(outcome)}, but should {should}")
+        seen = _unexpected(outcome, claimed, _but_should(outcome, claimed))
     if item.framework == "mindspore" and not seen.findings:
         canonical = _canonical(item, peer)
         if canonical != UNKNOWN:
             seen.findings += _parity(outcome, canonical)
         elif note:
             seen.compared = False
-            seen.why = "what torch does is not known"
+            seen.why = said("what torch does is not known")
     if isinstance(outcome, Returned):
         _add_value(seen, item, outcome, expectation, peer)
     return seen, checks
@@ -173,8 +183,11 @@ def _parity(outcome: Outcome, canonical: str | None) -> list[Finding]:
     exception = canonical.partition(": ")[0] if canonical else None
     if _does(outcome, exception):
         return []
-    torch = f"torch raises {exception}" if exception else "torch returns"
-    return [Finding(Kind.EXCEPTION, "call", f"{_behaviour(outcome)}, but {torch}")]
+    does = _behaviour(outcome)
+    detail = said("{does}, but torch returns", does=does)
+    if exception:
+        detail = said("{does}, but torch raises {exception}", does=does, exception=exception)
+    return [Finding(Kind.EXCEPTION, CALL, detail)]
 
 
 def _canonical(item: Item, peer: Outcome | None) -> str | None:
@@ -209,12 +222,29 @@ def _does(outcome: Outcome, exception: str | None) -> bool:
     return wanted in outcome.types and words in outcome.message
 
 
-def _behaviour(outcome: Outcome) -> str:
-    return _raises(outcome) if isinstance(outcome, Raised) else "returns"
+def _but_should(outcome: Outcome, exception: str | None) -> Said:
+    does = _behaviour(outcome)
+    if exception is None:
+        return said("{does}, but should return", does=does)
+    return said("{does}, but should raise {exception}", does=does, exception=exception)
 
 
-def _raises(outcome: Raised) -> str:
-    return f"raises {outcome.exception} ({outcome.message[:300]})"
+def _behaviour(outcome: Outcome) -> Said:
+    return _raises(outcome) if isinstance(outcome, Raised) else said("returns")
+
+
+def _raises(outcome: Raised) -> Said:
+    return said(
+        "raises {exception} ({message})",
+        exception=outcome.exception,
+        message=outcome.message[:300],
+    )
+
+
+def _either(dtypes: list[str]) -> str:
+    if len(dtypes) > 1:
+        return said("{one} or {other}", one=dtypes[0], other=dtypes[1])
+    return dtypes[0] if dtypes else said("this dtype")
 
 
 def _name(error: Exception) -> str:

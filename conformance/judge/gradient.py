@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from conformance.corpus.inputs import Array
+from conformance.judge import structure
 from conformance.judge.dtypes import ROUNDOFF, inexact
 from conformance.judge.expected import Derivative, Expected, Probes
 
@@ -21,13 +23,40 @@ Values = dict[str, Any]
 Weighted = Callable[[Values], Array]
 
 
-def directions(arrays: Mapping[str, Array], random: np.random.RandomState) -> dict[str, Array]:
-    """Return for each inexact array a random perturbation of ±u, u the roundoff of its dtype."""
-    return {
-        name: (random.randint(0, 2, array.shape) * 2.0 - 1.0) * ROUNDOFF[array.dtype.name]
-        for name, array in arrays.items()
-        if inexact(array)
-    }
+Moves = Mapping[str, Array]
+"""For each inexact array a perturbation of ±u, u the roundoff of its dtype."""
+
+
+def directions(
+    arrays: Mapping[str, Array], seed: int, rounds: int, beside: Sequence[Array] = ()
+) -> Sequence[tuple[Moves, tuple[Array, ...]]]:
+    """Return random perturbations of `arrays`, drawn `rounds` times after one `seed`.
+
+    With each come random signs in the shapes of the arrays `beside`.
+    """
+    inputs = tuple((n, a.shape, ROUNDOFF[a.dtype.name]) for n, a in arrays.items() if inexact(a))
+    return _directions(inputs, seed, rounds, tuple(a.shape for a in beside))
+
+
+@lru_cache(maxsize=64)
+def _directions(
+    inputs: tuple[tuple[str, tuple[int, ...], float], ...],
+    seed: int,
+    rounds: int,
+    beside: tuple[tuple[int, ...], ...],
+) -> tuple[tuple[Moves, tuple[Array, ...]], ...]:
+    """Draw them once for all cases whose arrays look alike: that is dearer than to use them."""
+    random = np.random.RandomState(seed)
+
+    def signs(shape: tuple[int, ...]) -> Array:
+        drawn = np.asarray(random.randint(0, 2, shape) * 2.0 - 1.0)
+        drawn.setflags(write=False)
+        return drawn
+
+    return tuple(
+        ({n: signs(shape) * unit for n, shape, unit in inputs}, tuple(map(signs, beside)))
+        for _ in range(rounds)
+    )
 
 
 def differentiate(
@@ -93,7 +122,7 @@ def _derivative(stencil: _Stencil, name: str, dtype: str, singular: Array | bool
     uncompared = int(np.sum(np.isnan(y)[plan.group])) if plan.group.size else 0
     if plan.single:
         y, error, spread = (a.reshape(x.shape) for a in (y, error, spread))
-    expected = Expected(f"gradient of {name}", y, dtype, error)
+    expected = Expected(structure.gradient(name), y, dtype, error)
     probes = None if plan.single else plan
     return Derivative(expected, spread, probes, True, uncompared, singular)
 
@@ -132,7 +161,7 @@ class _Stencil:
         """Move all inputs by a multiple of a roundoff that differences can resolve."""
         self.unit = max(ROUNDOFF[a.dtype.name] for a in arrays.values() if inexact(a))
         for seed in range(rounds):
-            moves = directions(arrays, np.random.RandomState(65_551 + seed))
+            ((moves, _),) = directions(arrays, 65_551 + seed, 1)
             factor = max(1.0, _CONDITION_STEP / self.unit)
             moved = {
                 n: v * (1 + factor * moves[n]).astype(v.real.dtype) if n in moves else v

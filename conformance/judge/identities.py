@@ -14,6 +14,7 @@ from conformance.judge.expected import Expected
 from conformance.judge.item import Item
 from conformance.judge.oracle import Expectation
 from conformance.judge.returned import Examined, other_outputs
+from conformance.judge.words import said
 from conformance.run.outcome import Returned
 
 COMPLEX = {"float32": "complex64", "float64": "complex128"}
@@ -44,11 +45,11 @@ def examine(seen: Examined, item: Item, outcome: Returned, expectation: Expectat
         error = ROUNDOFF[dtype] * np.broadcast_to(relation.scale, should.shape)
         got = np.asarray(relation.got)
         kind = COMPLEX.get(dtype, dtype) if "c" in (got.dtype.kind, should.dtype.kind) else dtype
-        expected = Expected(relation.name, should, kind, error)
+        expected = Expected(said(relation.name), should, kind, error)
         compared = compare(got, expected, 0.0, rules, scalar=True)
         seen.add(compared)
     if item.case.gradients and item.framework != "numpy":
-        seen.why = "gradients not compared: the output is not unique"
+        seen.why = said("gradients not compared: the output is not unique")
 
 
 def _wide(array: Any, expectation: Expectation) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from conformance.judge.known import Known
 from conformance.judge.oracle import Expectation
 from conformance.judge.returned import Examined
 from conformance.judge.verdict import Finding, Status, Verdict
+from conformance.judge.words import said
 from conformance.run.outcome import Outcome
 from conformance.taxonomy import Kind
 
@@ -128,7 +130,12 @@ class Bench:
         except Exception as error:
             failed = True
             what = f"{type(error).__name__}: {error}"
-            line = f"{item.case.id}: the judge failed on {item.target}: {what}"
+            line = said(
+                "{case}: the judge failed on {target}: {error}",
+                case=item.case.id,
+                target=item.target,
+                error=what,
+            )
             self.problems.append(line)
             seen, checks = Examined(why=line), []
         entries = exemptions.excusing(known, item, versions, today)
@@ -173,18 +180,31 @@ def _status(
     excused = [entry for f in open_ if (entry := _excuse(f, entries))]
     if len(excused) == len(open_):
         excuses = tuple(dict.fromkeys(excused))
-        told = (f"until {e.expires.isoformat()}: {e.reason} ({e.link})" for e in excuses)
-        return Status.KNOWN, "; ".join(dict.fromkeys(told)), excuses
+        return Status.KNOWN, reduce(_and, dict.fromkeys(map(_until, excuses))), excuses
     return Status.DIFFERS, seen.why, ()
 
 
 def _declared(seen: Examined) -> tuple[Status, str]:
     for finding in seen.findings:
         if finding.kind in NOT_RUN:
-            return Status.NOT_COMPARABLE, f"{finding.kind.value}, as declared: {finding.detail}"
+            why = said("{kind}, as declared: {detail}", kind=finding.kind, detail=finding.detail)
+            return Status.NOT_COMPARABLE, why
     if seen.other_outputs:
-        return Status.NOT_COMPARABLE, f"as declared: {seen.why}"
+        return Status.NOT_COMPARABLE, said("as declared: {why}", why=seen.why)
     return Status.DECLARED, seen.why
+
+
+def _until(entry: Known) -> str:
+    return said(
+        "until {date}: {reason} ({link})",
+        date=entry.expires.isoformat(),
+        reason=entry.reason,
+        link=entry.link,
+    )
+
+
+def _and(one: str, other: str) -> str:
+    return said("{one}; {other}", one=one, other=other)
 
 
 def _excuse(finding: Finding, entries: Sequence[Known]) -> Known | None:

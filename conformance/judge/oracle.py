@@ -6,7 +6,8 @@ One Expectation serves every pair and target of its case, so everything dear in 
 from __future__ import annotations
 
 import warnings
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -69,12 +70,12 @@ class Expectation:
         """
         parts = self.parts()
         largest = [np.zeros(p.y.shape, _real(p.y.dtype)) for p in parts]
-        random = np.random.RandomState(65_537)
+        arrays = self.case.arrays
+        rounds = PERTURBATIONS if any(map(inexact, arrays.values())) else 0
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            rounds = PERTURBATIONS if any(map(inexact, self.case.arrays.values())) else 0
-            for _ in range(rounds):
-                for s, part, moved in zip(largest, parts, self._perturbed(random), strict=False):
+            for moves, _ in gradient.directions(arrays, 65_537, rounds):
+                for s, part, moved in zip(largest, parts, self._perturbed(moves), strict=False):
                     if moved.shape == s.shape and inexact(part.y):
                         change = np.abs(moved - part.y)
                         np.maximum(s, np.where(np.isfinite(change), change, 0), out=s)
@@ -97,7 +98,7 @@ class Expectation:
     def cotangents(self) -> list[Array]:
         """Return the cotangent of each output: zero for integers and booleans."""
         return [
-            wire.cotangent(e.y.shape, i) if inexact(e.y) else np.zeros(e.y.shape)
+            _cotangent(e.y.shape, i) if inexact(e.y) else np.zeros(e.y.shape)
             for i, e in enumerate(self.outputs)
         ]
 
@@ -132,13 +133,13 @@ class Expectation:
             for where, y, dtype in zip(structure.labels(len(leaves)), leaves, dtypes, strict=True)
         ]
         self.outputs = [] if self.identities else self.forms
-        self.state = self._named("state", result.state)
-        self.mutated = self._named("mutated", result.mutated)
+        self.state = self._named(structure.state, result.state)
+        self.mutated = self._named(structure.mutated, result.mutated)
 
-    def _named(self, label: str, values: Values) -> dict[str, Expected]:
+    def _named(self, called: Callable[[str], str], values: Values) -> dict[str, Expected]:
         arrays = self.case.arrays
         return {
-            name: self._expected(f"{label} {name}", value, arrays[name].dtype.name)
+            name: self._expected(called(name), value, arrays[name].dtype.name)
             for name, value in values.items()
         }
 
@@ -161,13 +162,12 @@ class Expectation:
     def _run(self, values: Values) -> Result:
         return self.reference(**values)
 
-    def _perturbed(self, random: np.random.RandomState) -> list[Array]:
-        """Return all parts at randomly perturbed inputs; nothing where the reference refuses them.
+    def _perturbed(self, moves: gradient.Moves) -> list[Array]:
+        """Return all parts at inputs perturbed by `moves`; nothing where the reference refuses.
 
         An input at the edge of the domain (a probability of 1) may only move inwards, so a refused
         perturbation is tried once more towards zero.
         """
-        moves = gradient.directions(self.case.arrays, random)
         for way in (moves, {n: -np.abs(move) for n, move in moves.items()}):
             try:
                 result = self._run(self._moved(way))
@@ -178,7 +178,7 @@ class Expectation:
             return [np.asarray(y) for y in (*ordered, *result.mutated.values())]
         return []
 
-    def _moved(self, moves: dict[str, Array]) -> Values:
+    def _moved(self, moves: gradient.Moves) -> Values:
         return {
             n: v * (1 + moves[n].astype(_real(v.dtype))) if n in moves else v
             for n, v in self.values.items()
@@ -194,12 +194,11 @@ class Expectation:
         cotangents = self.cotangents()
         base = vjp(self.values, cotangents)
         spread = {n: np.zeros(arrays[n].shape, _real(self.values[n].dtype)) for n in names}
-        random = np.random.RandomState(65_539)
         unit = max(ROUNDOFF[a.dtype.name] for a in arrays.values() if inexact(a))
-        for _ in range(PERTURBATIONS):
-            moves = gradient.directions(arrays, random)
+        for moves, signs in gradient.directions(arrays, 65_539, PERTURBATIONS, cotangents):
+            shaken = [ct * (1 + sign * unit) for ct, sign in zip(cotangents, signs, strict=True)]
             try:
-                products = vjp(self._moved(moves), _shaken(cotangents, unit, random))
+                products = vjp(self._moved(moves), shaken)
             except Exception:  # outside the domain: no measure of conditioning from this one
                 continue
             for n, product in products.items():
@@ -208,7 +207,7 @@ class Expectation:
                     spread[n] = np.maximum(spread[n], np.where(np.isfinite(change), change, 0))
         return {
             n: Derivative(
-                self._expected(f"gradient of {n}", base[n], arrays[n].dtype.name), spread[n]
+                self._expected(structure.gradient(n), base[n], arrays[n].dtype.name), spread[n]
             )
             for n in names
         }
@@ -229,9 +228,12 @@ class Expectation:
         )
 
 
-def _shaken(arrays: list[Array], unit: float, random: np.random.RandomState) -> list[Array]:
-    """Return `arrays` with each element moved by ±1 roundoff."""
-    return [a * (1 + (random.randint(0, 2, a.shape) * 2.0 - 1.0) * unit) for a in arrays]
+@lru_cache(maxsize=64)
+def _cotangent(shape: tuple[int, ...], number: int) -> Array:
+    """Return the cotangent of output `number`; cases of one shape share it."""
+    drawn = wire.cotangent(shape, number)
+    drawn.setflags(write=False)
+    return drawn
 
 
 def _upcast(array: Array, real: type[np.floating[Any]]) -> Array:

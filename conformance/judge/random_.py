@@ -9,7 +9,9 @@ from scipy import stats
 
 from conformance.corpus.inputs import Array
 from conformance.judge.returned import Examined
+from conformance.judge.structure import OUTPUT
 from conformance.judge.verdict import Finding
+from conformance.judge.words import said
 from conformance.reference.distribution import Distribution
 from conformance.run.outcome import Returned
 from conformance.taxonomy import Kind
@@ -32,40 +34,48 @@ def examine(outcome: Returned, law: Distribution, dtype: str) -> Examined:
         or len(draws) != 3
         or not all(isinstance(d, np.ndarray) for d in draws)
     ):
-        return Examined(why="the target gave no draws")
+        return Examined(why=said("the target gave no draws"))
     seen = Examined(compared=True)
     first, again, following = draws
     if other := {d.dtype.name for d in draws} - {dtype}:
-        detail = f"dtype is {other.pop()}, but should be {dtype}"
-        seen.findings.append(Finding(Kind.RETURN_DTYPE, "output", detail))
+        detail = said("dtype is {got}, but should be {should}", got=other.pop(), should=dtype)
+        seen.findings.append(Finding(Kind.RETURN_DTYPE, OUTPUT, detail))
     if wrong := {d.shape for d in draws} - {law.shape}:
-        detail = f"shape is {wrong.pop()}, but should be {law.shape}"
-        seen.findings.append(Finding(Kind.RETURN_SHAPE, "output", detail))
+        detail = said("shape is {got}, but should be {should}", got=wrong.pop(), should=law.shape)
+        seen.findings.append(Finding(Kind.RETURN_SHAPE, OUTPUT, detail))
         return seen
     if changed := int(np.sum((first != again) & ~(np.isnan(first) & np.isnan(again)))):
-        detail = f"{changed} of {first.size} elements differ under the same seed"
+        detail = said(
+            "{count} of {size} elements differ under the same seed", count=changed, size=first.size
+        )
         _accuse(seen, Kind.RANDOMNESS, detail)
     _test(seen, first, following, law)
     return seen
 
 
 def _accuse(seen: Examined, kind: Kind, detail: str) -> None:
-    seen.findings.append(Finding(kind, "output", detail))
+    seen.findings.append(Finding(kind, OUTPUT, detail))
 
 
 def _test(seen: Examined, first: Array, following: Array, law: Distribution) -> None:
     for draw in (first, following):
         if outside := int(np.sum(~_within(draw, law))):
-            detail = f"{outside} of {draw.size} elements lie outside the support"
+            detail = said(
+                "{count} of {size} elements lie outside the support", count=outside, size=draw.size
+            )
             _accuse(seen, Kind.DISTRIBUTION, detail)
             return
     both = [np.asarray(law.transform(d), dtype=float) for d in (first, following)]
     if both[0].size < ENOUGH:
         seen.compared = False
-        seen.why = f"{both[0].size} draws are too few to test a distribution; take {ENOUGH} or more"
+        seen.why = said(
+            "{count} draws are too few to test a distribution; take {enough} or more",
+            count=both[0].size,
+            enough=ENOUGH,
+        )
         return
     if np.array_equal(first, following) and _varies(law.rv):
-        detail = "the next draw repeats the first: the generator does not advance"
+        detail = said("the next draw repeats the first: the generator does not advance")
         _accuse(seen, Kind.RANDOMNESS, detail)
         return
     if callable(law.rv) and not hasattr(law.rv, "cdf"):
@@ -74,7 +84,12 @@ def _test(seen: Examined, first: Array, following: Array, law: Distribution) -> 
         return
     for test, probability in _probabilities(law.rv, both):
         if not probability >= SIGNIFICANCE:
-            detail = f"{test}: p = {probability:.2g}, but should be at least {SIGNIFICANCE:g}"
+            detail = said(
+                "{test}: p = {probability:.2g}, but should be at least {least:g}",
+                test=test,
+                probability=probability,
+                least=SIGNIFICANCE,
+            )
             _accuse(seen, Kind.DISTRIBUTION, detail)
 
 
@@ -100,17 +115,18 @@ def _probabilities(rv: Any, draws: list[Array]) -> list[tuple[str, float]]:
     x = np.stack(draws)
     uniform = _distribution_function(rv, x)
     mean, variance, _, kurtosis = (np.broadcast_to(m, x.shape) for m in rv.stats(moments="mvsk"))
-    tests = [("Kolmogorov-Smirnov", float(stats.kstest(uniform.ravel(), "uniform").pvalue))]
+    fit = float(stats.kstest(uniform.ravel(), "uniform").pvalue)
+    tests: list[tuple[str, float]] = [("Kolmogorov-Smirnov", fit)]
     varies = variance > 0
     if not varies.any():
-        return [("constant", float(np.all(x == mean)))]
+        return [(said("constant"), float(np.all(x == mean)))]
     centred = (x - mean)[varies]
     var = variance[varies]
-    tests.append(("mean", _two_sided(centred.sum() / np.sqrt(var.sum()))))
+    tests.append((said("mean"), _two_sided(centred.sum() / np.sqrt(var.sum()))))
     spread = (kurtosis[varies] + 2) * var**2
     if spread.sum() > 0:
         excess = (centred**2 - var).sum() / np.sqrt(spread.sum())
-        tests.append(("variance", _two_sided(excess)))
+        tests.append((said("variance"), _two_sided(excess)))
     return tests
 
 

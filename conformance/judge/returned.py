@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -17,8 +17,11 @@ from conformance.judge.expected import Derivative, Expected
 from conformance.judge.item import Item
 from conformance.judge.oracle import Expectation
 from conformance.judge.verdict import Finding
+from conformance.judge.words import said
 from conformance.run.outcome import Other, Returned, Unsupported
 from conformance.taxonomy import Kind
+
+NOT_THERE = said("is not there after the call, but should be")
 
 
 @dataclass
@@ -115,11 +118,11 @@ class PeerStandard:
         leaves = structure.flatten(peer.output)
         self.structure = structure.describe(peer.output)
         self.outputs = _as_expected(zip(structure.labels(len(leaves)), leaves, strict=True))
-        self.state = _by_name("state", peer.state)
-        self.mutated = _by_name("mutated", peer.mutated)
+        self.state = _by_name(structure.state, peer.state)
+        self.mutated = _by_name(structure.mutated, peer.mutated)
         self.gradients = {
             n: Derivative(e, np.zeros(e.y.shape))
-            for n, e in _by_name("gradient of", peer.gradients).items()
+            for n, e in _by_name(structure.gradient, peer.gradients).items()
         }
 
     def compare(self, got: object, expected: Expected, scalar: bool = False) -> Comparison:
@@ -163,10 +166,13 @@ def in_order(item: Item, outcome: Returned) -> tuple[Returned, list[Finding]]:
     if not order or not isinstance(output, tuple | list) or len(output) <= max(order):
         return outcome, []
     chosen = tuple(output[i] for i in order)
-    numbers = ", ".join(map(str, order))
-    detail = f"of {len(output)} outputs, number {numbers} is what PyTorch returns, in that order"
+    detail = said(
+        "of {count} outputs, number {numbers} is what PyTorch returns, in that order",
+        count=len(output),
+        numbers=list(order),
+    )
     moved = replace(outcome, output=chosen[0] if len(chosen) == 1 else chosen)
-    return moved, [Finding(Kind.RETURN_STRUCTURE, "output", detail)]
+    return moved, [Finding(Kind.RETURN_STRUCTURE, structure.OUTPUT, detail)]
 
 
 def greatest(a: float | None, b: float | None) -> float | None:
@@ -177,8 +183,8 @@ def greatest(a: float | None, b: float | None) -> float | None:
 def _outputs(seen: Examined, outcome: Returned, standard: Standard) -> None:
     got = structure.describe(outcome.output)
     if got != standard.structure:
-        detail = f"is {got}, but should be {standard.structure}"
-        seen.findings.append(Finding(Kind.RETURN_STRUCTURE, "output", detail))
+        detail = said("is {got}, but should be {should}", got=got, should=standard.structure)
+        seen.findings.append(Finding(Kind.RETURN_STRUCTURE, structure.OUTPUT, detail))
     # A None in the place of an output that was not asked for is structure, and nothing to compare.
     leaves = [leaf for leaf in structure.flatten(outcome.output) if leaf is not None]
     outputs = [expected for expected in standard.outputs if expected.y.dtype != object]
@@ -195,7 +201,9 @@ def _outputs(seen: Examined, outcome: Returned, standard: Standard) -> None:
 def other_outputs(seen: Examined, got: int, should: int) -> None:
     """Note that nothing was compared, because the number of outputs differs."""
     seen.other_outputs = True
-    seen.why = f"{got} outputs, but should be {should}: no value was compared"
+    seen.why = said(
+        "{got} outputs, but should be {should}: no value was compared", got=got, should=should
+    )
 
 
 def _state(seen: Examined, item: Item, outcome: Returned, standard: Standard) -> None:
@@ -204,18 +212,16 @@ def _state(seen: Examined, item: Item, outcome: Returned, standard: Standard) ->
         if got is not None:
             seen.add(standard.compare(got, expected), Kind.MUTATION)
         elif not item.lacks(name):
-            detail = "is not there after the call, but should be"
-            seen.findings.append(Finding(Kind.MUTATION, expected.where, detail))
+            seen.findings.append(Finding(Kind.MUTATION, expected.where, NOT_THERE))
     for name, got in outcome.state.items():
         before = item.case.arrays.get(name)
         if name in standard.state or before is None:
             continue
         if got is None:
             if not item.lacks(name):
-                detail = "is not there after the call, but should be"
-                seen.findings.append(Finding(Kind.MUTATION, f"state {name}", detail))
+                seen.findings.append(Finding(Kind.MUTATION, structure.state(name), NOT_THERE))
         elif not _same(got, before):
-            seen.findings.append(_changed(f"state {name}", got, before))
+            seen.findings.append(_changed(structure.state(name), got, before))
 
 
 def _mutated(seen: Examined, item: Item, outcome: Returned, standard: Standard) -> None:
@@ -225,14 +231,15 @@ def _mutated(seen: Examined, item: Item, outcome: Returned, standard: Standard) 
         elif not item.lacks(name):
             unchanged = standard.compare(item.case.arrays[name], expected)
             if unchanged.findings:
-                detail = (
-                    f"was not changed by the call, but should be: {unchanged.findings[0].detail}"
+                detail = said(
+                    "was not changed by the call, but should be: {detail}",
+                    detail=unchanged.findings[0].detail,
                 )
                 seen.findings.append(Finding(Kind.MUTATION, expected.where, detail))
     for name, got in outcome.mutated.items():
         if name not in standard.mutated:
             before = item.case.arrays.get(name)
-            seen.findings.append(_changed(f"mutated {name}", got, before))
+            seen.findings.append(_changed(structure.mutated(name), got, before))
 
 
 def _gradients(seen: Examined, item: Item, outcome: Returned, standard: Standard) -> None:
@@ -241,8 +248,12 @@ def _gradients(seen: Examined, item: Item, outcome: Returned, standard: Standard
         return
     if (error := outcome.gradient_error) is not None:
         kind = unsupported_kind(error) if isinstance(error, Unsupported) else Kind.GRADIENT
-        detail = f"differentiation raised {error.exception}: {error.message[:300]}"
-        seen.findings.append(Finding(kind, "gradient", detail))
+        detail = said(
+            "differentiation raised {exception}: {message}",
+            exception=error.exception,
+            message=error.message[:300],
+        )
+        seen.findings.append(Finding(kind, structure.GRADIENT, detail))
         return
     uncompared = 0
     for name in names:
@@ -254,7 +265,9 @@ def _gradients(seen: Examined, item: Item, outcome: Returned, standard: Standard
         seen.gradient_ratio = greatest(seen.gradient_ratio, comparison.ratio)
         uncompared += derivative.uncompared
     if uncompared:
-        seen.why = f"{uncompared} gradient elements not compared: not smooth there"
+        seen.why = said(
+            "{count} gradient elements not compared: not smooth there", count=uncompared
+        )
 
 
 def unsupported_kind(outcome: Unsupported) -> Kind:
@@ -264,10 +277,15 @@ def unsupported_kind(outcome: Unsupported) -> Kind:
 
 def _changed(where: str, got: Array, before: Array | None) -> Finding:
     if before is None or got.shape != before.shape or got.dtype != before.dtype:
-        detail = f"is now {got.dtype.name}{got.shape}, but should be unchanged"
+        detail = said(
+            "is now {dtype}{shape}, but should be unchanged", dtype=got.dtype.name, shape=got.shape
+        )
     else:
-        count = int(np.sum(got != before))
-        detail = f"{count} of {got.size} elements changed, but should be unchanged"
+        detail = said(
+            "{count} of {size} elements changed, but should be unchanged",
+            count=int(np.sum(got != before)),
+            size=got.size,
+        )
     return Finding(Kind.MUTATION, where, detail)
 
 
@@ -275,9 +293,11 @@ def _same(a: Array, b: Array) -> bool:
     return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
 
 
-def _by_name(label: str, arrays: Mapping[str, Array | None]) -> dict[str, Expected]:
+def _by_name(
+    called: Callable[[str], str], arrays: Mapping[str, Array | None]
+) -> dict[str, Expected]:
     given = {n: a for n, a in arrays.items() if a is not None}
-    labelled = _as_expected((f"{label} {n}", a) for n, a in given.items())
+    labelled = _as_expected((called(n), a) for n, a in given.items())
     return dict(zip(given, labelled, strict=True))
 
 

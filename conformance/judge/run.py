@@ -18,12 +18,13 @@ from conformance.judge.judge import Judgement, judge
 from conformance.judge.known import Known
 from conformance.judge.undeclared import undeclared
 from conformance.judge.verdict import Status
+from conformance.judge.words import said
 from conformance.run.outcome import Outcome, Unavailable
 from conformance.run.store import PlannedItem, RunFile
 from conformance.run.target import framework_of
 from conformance.taxonomy import FRAMEWORKS
 
-NEVER_RAN = "it never ran: the run was interrupted before it; --resume goes on"
+NEVER_RAN = said("it never ran: the run was interrupted before it; --resume goes on")
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,8 @@ def _why(planned: PlannedItem, case: ExpandedCase, reason: str) -> str:
         return reason
     if framework_of(planned.target) == "numpy":
         why = case.operation.no_reference
-        return f"no oracle: {why.en}" if why else "no oracle"
-    return f"no API of {framework_of(planned.target)} in this pair"
+        return said("no oracle: {why}", why=why) if why else said("no oracle")
+    return said("no API of {framework} in this pair", framework=framework_of(planned.target))
 
 
 def _messages(signatures: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:

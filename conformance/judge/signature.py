@@ -16,6 +16,7 @@ from conformance.corpus.pairs import is_function
 from conformance.corpus.schema import Operation, Pair
 from conformance.corpus.sides import Composite
 from conformance.judge.introspected import Argument, Signature, signature_of
+from conformance.judge.words import said
 from conformance.taxonomy import FRAMEWORKS, Framework, Kind
 from conformance.worker import describe
 
@@ -28,7 +29,7 @@ OTHER: dict[Framework, Framework] = {"torch": "mindspore", "mindspore": "torch"}
 STATE, STEP = "state", "step"
 """Kinds of an Argument that is in no signature: module state, an argument of a composite's step."""
 ORDERED = (describe.POSITIONAL_ONLY, describe.POSITIONAL)
-NOT_INTROSPECTABLE = "not introspectable"
+NOT_INTROSPECTABLE = said("not introspectable")
 
 
 RECEIVER = Argument("self", describe.POSITIONAL_ONLY, None, 0)
@@ -58,7 +59,9 @@ class ParameterRow:
     @property
     def note(self) -> str:
         """``not introspectable: mindspore``, or nothing."""
-        return f"{NOT_INTROSPECTABLE}: {', '.join(self.unknown)}" if self.unknown else ""
+        if not self.unknown:
+            return ""
+        return said("not introspectable: {frameworks}", frameworks=list(self.unknown))
 
 
 def compare(

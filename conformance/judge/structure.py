@@ -7,21 +7,27 @@ from typing import Any
 
 import numpy as np
 
+from conformance.judge.words import Said, said
 from conformance.run.outcome import Named, Other
+
+TENSOR = said("a tensor")
+OUTPUT, CALL, CLAIM, GRADIENT = said("output"), said("call"), said("claim"), said("gradient")
+"""What findings call the only output, the call itself, what was published, and all gradients."""
 
 
 def describe(output: Any) -> str:
     """Return the structure of `output` in words; equal texts mean equal structures."""
     if isinstance(output, np.ndarray | np.generic):
-        return "a tensor"
+        return TENSOR
     if isinstance(output, Other):
-        return f"an object {output.repr[:80]}"
+        return said("an object {repr}", repr=output.repr[:80])
     if (fields := _fields(output)) is not None:
-        inner = ", ".join(f"{name}: {describe(value)}" for name, value in fields.items())
-        return f"a named tuple ({inner})"
+        inner = [said("{name}: {value}", name=n, value=describe(v)) for n, v in fields.items()]
+        return said("a named tuple ({fields})", fields=inner)
     if isinstance(output, tuple | list):
-        return f"a {type(output).__name__} of ({', '.join(map(describe, output))})"
-    return "None" if output is None else f"a Python {type(output).__name__}"
+        items = [describe(item) for item in output]
+        return said("a {type} of ({items})", type=type(output).__name__, items=items)
+    return "None" if output is None else said("a Python {type}", type=type(output).__name__)
 
 
 def flatten(output: Any) -> list[Any]:
@@ -31,7 +37,24 @@ def flatten(output: Any) -> list[Any]:
 
 def labels(count: int) -> list[str]:
     """Return what findings call each of `count` outputs."""
-    return ["output"] if count == 1 else [f"output {i}" for i in range(count)]
+    if count == 1:
+        return [OUTPUT]
+    return [said("output {number}", number=i) for i in range(count)]
+
+
+def state(name: str) -> Said:
+    """Return what findings call the module's state `name`."""
+    return said("state {name}", name=name)
+
+
+def mutated(name: str) -> Said:
+    """Return what findings call an input that the call writes into."""
+    return said("mutated {name}", name=name)
+
+
+def gradient(name: str) -> Said:
+    """Return what findings call the gradient by `name`."""
+    return said("gradient of {name}", name=name)
 
 
 def _leaves(output: Any) -> Iterator[Any]:

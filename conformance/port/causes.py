@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from conformance.port.budget import LAYER
 from conformance.port.evidence import Evidence, Suspect
@@ -15,11 +15,15 @@ FIRST, AT, ELSEWHERE, LIKELY, UNPROVEN = range(5)
 """Ranks: at the first divergence; at a layer that differs; elsewhere; by kind; nothing measured."""
 
 
+INITIALISER = "initialiser"
+"""How the settings begin that tell of values as built."""
+DRAWN = "p"
+"""The share that dropout and stochastic depth drop: they are off wherever models are run."""
+
+
 def suspects(evidence: Evidence) -> list[Suspect]:
     """Return all suspects of the forward passes and the running statistics, likeliest first."""
-    values = list(_values(evidence))
-    told = {tensor for item in values for tensor in item.tensors}
-    found = [*_settings(evidence), *values, *_unmapped(evidence, told)]
+    found = [*_settings(evidence), *_values(evidence), *_unmapped(evidence)]
     explained = {layer for item in found for layer in item.layers if item.rank < UNPROVEN}
     found += _divergences(evidence, explained)
     return sorted(found, key=lambda item: item.rank)
@@ -37,10 +41,15 @@ def _settings(evidence: Evidence) -> Iterator[Suspect]:
         layers = [item.mindspore_layer for item in items]
         ranks = [_rank(evidence, layer) for layer in layers]
         rank = min(ranks)
-        if items[0].trains:
+        if setting.startswith(INITIALISER):
+            continue  # Both models were given the same values.
+        if setting == DRAWN:
+            rank = AT
+            proof: str = Phrase("read from the layer: dropout is off where training is compared")
+        elif items[0].trains:
             moved = _moved(evidence, layers)
             rank = AT if moved else UNPROVEN
-            proof: str = moved or Phrase("only training shows it")
+            proof = moved or Phrase("only training shows it")
         elif rank == UNPROVEN:
             continue  # It changes nothing that was measured; the table of settings shows it.
         else:
@@ -111,10 +120,11 @@ def _moved(evidence: Evidence, layers: Sequence[str]) -> str:
 
 
 def _values(evidence: Evidence) -> Iterator[Suspect]:
-    told: set[str] = set()
+    told = {row.torch for row in evidence.weights if row.problem and row.torch}
+    told &= {item.tensor for item in evidence.mistakes if item.what == "other"}
     for item in evidence.mistakes:
         if item.tensor in told:
-            continue
+            continue  # The map of tensors knows more of it.
         told.add(item.tensor)
         tensors: tuple[str, ...] = (item.tensor,)
         if item.partner and any(m.tensor == item.partner for m in evidence.mistakes):
@@ -124,14 +134,14 @@ def _values(evidence: Evidence) -> Iterator[Suspect]:
         words = Phrase("{tensor} {what}", tensor=item.tensor, what=item.words)
         proof = Phrase("the port's values, read back in PyTorch's layout")
         cause = Cause("weights", item.tensor, words, "", None, proof)
-        layers = (layer,) if layer else ()
-        yield Suspect(cause, rank, layers, tensors=tensors)
+        owners = (layer, *(_owner(evidence, other)[1] for other in tensors[1:]))
+        yield Suspect(cause, rank, tuple(filter(None, owners)), tensors=tensors)
 
 
-def _unmapped(evidence: Evidence, told: Collection[str]) -> Iterator[Suspect]:
-    """Yield what is wrong with the map, but for tensors whose values have told it."""
+def _unmapped(evidence: Evidence) -> Iterator[Suspect]:
+    read = {item.tensor for item in evidence.mistakes if item.what != "other"}
     for row in evidence.weights:
-        if row.problem and row.torch not in told:
+        if row.problem and row.torch not in read:
             name = row.torch or row.mindspore
             rank, layer = _owner(evidence, row.torch, row.mindspore)
             words = Phrase("{tensor}: {problem}", tensor=name, problem=row.problem)

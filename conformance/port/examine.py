@@ -95,7 +95,7 @@ class _Examiner:
         exact, single, ported = self.exact, self.single, self.ported
         row = _row(self.pair)
         if exact is None or single is None or ported is None:
-            side = "the port" if ported is None else "PyTorch"
+            side = Phrase("the port") if ported is None else "PyTorch"
             words = Phrase("not called in {side} with these inputs", side=side)
             return Seen(replace(row, problem=words), flow)
         came_in = _tensors(exact.inputs, single.inputs, ported.inputs)
@@ -151,7 +151,7 @@ class _Examiner:
                 break
             found = _tensors(truth, single, out)
             if judge_one(found, LAYER).verdict is not Verdict.DIFFERS:
-                where = "PyTorch" if side is self.torch else "the port"
+                where = "PyTorch" if side is self.torch else Phrase("the port")
                 words = Phrase(
                     "compared together with {names}, of its own in {side} only",
                     names=", ".join(names),

@@ -27,6 +27,9 @@ AFTERWARDS: Mapping[str, Callable[[Array], Array]] = {
         x.mean(tuple(range(2, x.ndim))) if x.ndim > 2 else x[:, :0]
     ),
     "the mean over axis 1 of ({})": lambda x: x.mean(1) if x.ndim > 2 else x[:, :0],
+    "the mean over the height of ({}), as a sequence": lambda x: (
+        x.mean(2).swapaxes(1, 2) if x.ndim == 4 else x[:, :0]
+    ),
     "the first along axis 1 of ({})": lambda x: x[:, 0] if x.ndim > 2 else x[:, :0],
     "({}) flattened": lambda x: x.reshape(len(x), -1),
 }

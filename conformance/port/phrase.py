@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
@@ -26,6 +26,8 @@ class Phrase(str):
 
     def translated(self, gettext: Callable[[str], str]) -> str:
         """Return the text in the language of `gettext`, which maps templates to templates."""
+        if not self.template:
+            return ""  # What gettext has for the empty message is the head of its catalogue.
         if not self.values:
             return gettext(self.template)
         values = {name: translated(value, gettext) for name, value in self.values.items()}
@@ -37,13 +39,12 @@ def translated(value: Any, gettext: Callable[[str], str]) -> Any:
     return value.translated(gettext) if isinstance(value, Phrase) else value
 
 
-def joined(parts: list[Any], separator: str = "; ") -> Phrase:
+def joined(parts: Sequence[str]) -> Phrase:
     """Return phrases one after the other.  None of them: the empty phrase."""
-    if not parts:
-        return Phrase("")
-    names = [f"p{n}" for n in range(len(parts))]
-    template = separator.join(f"{{{name}}}" for name in names)
-    return Phrase(template, **dict(zip(names, parts, strict=True)))
+    *before, last = parts or [Phrase("")]
+    if before:
+        return Phrase("{first}; {then}", first=joined(before), then=last)
+    return last if isinstance(last, Phrase) else Phrase("{text}", text=last)
 
 
 def listed(names: list[str], most: int = 3) -> str | Phrase:

@@ -37,8 +37,12 @@ def sentence(
     divergence: Divergence | None,
     causes: Sequence[Cause],
     trained: bool = False,
+    unclear: Sequence[str] = (),
 ) -> Phrase:
-    """Return the verdict in one sentence; `trained` says whether training was compared, too."""
+    """Return the verdict in one sentence.
+
+    `trained` says whether training was compared, too; `unclear` is what of it cannot be told.
+    """
     if verdict is Verdict.SAME:
         return _same(forward, trained)
     if verdict is Verdict.NOT_COMPARED:
@@ -48,8 +52,13 @@ def sentence(
         )
     if verdict is Verdict.UNRESOLVED:
         reasons = list(dict.fromkeys(r.problem for r in forward if r.verdict is not Verdict.SAME))
-        why = next(filter(None, reasons), Phrase("what was measured lies between the budgets"))
-        return Phrase("It cannot be told whether the port is the same function: {why}.", why=why)
+        between = Phrase("what was measured lies between the budgets")
+        if any(row.verdict is not Verdict.SAME for row in forward) or not unclear:
+            why = next(filter(None, reasons), between)
+            words = "It cannot be told whether the port is the same function: {why}."
+            return Phrase(words, why=why)
+        words = "Same function forward, but it cannot be told whether it trains alike: {why}."
+        return Phrase(words, why=joined(unclear[:1]))
     return _differs(forward, divergence, causes)
 
 
@@ -82,15 +91,15 @@ def _differs(
             return Phrase("{head}; no layer alone explains it.", head=head)
         return Phrase("{head}: {cause}{tail}.", head=head, cause=first[0].words, tail=_tail(proven))
     place = _place(divergence)
+    where = Phrase("at {place}", place=place) if divergence.kind == "layer" else place
     if not first:
-        return Phrase("{head}: parts at {place}.", head=head, place=place)
+        return Phrase("{head}: parts {where}.", head=head, where=where)
     if divergence.kind == "glue" and first[0].what == "glue":
         return Phrase(
-            "{head}: parts {place}; {cause}.", head=head, place=place, cause=first[0].words
+            "{head}: parts {where}; {cause}.", head=head, where=where, cause=first[0].words
         )
     told = proven if len(proven) > 1 else first
     what = joined([cause.words for cause in told])
-    where = Phrase("at {place}", place=place) if divergence.kind == "layer" else place
     return Phrase(
         "{head}: parts {where} ({what}){tail}.",
         head=head,

@@ -20,6 +20,8 @@ UPHILL = 8
 """Fewer elements than this whose update follows their gradient show no decay."""
 STRAY = 0.05
 """How many of those may be where the decay does not put them."""
+DRAWS = 2
+"""Draws that a step is made with: those in which most gradients agree."""
 EXPLAINED = 0.05
 """What a fit may leave of the difference of two updates, relative to it, to count as its reason."""
 
@@ -63,10 +65,12 @@ def step(
     batches: Sequence[Batch],
     gradients: Differentiated,
 ) -> Stepped:
-    """Compare the first update over draws.  Values of both sides are what they were afterwards.
+    """Compare the first update.  Values of both sides are what they were afterwards.
 
-    Parameters whose gradient differs already are not compared, nor are those without a gradient
-    where the optimizer makes noise of noise.
+    `batches` are those that `gradients` come from; a draw tells of the parameters whose gradient
+    agrees in it, since an update shows a ReLU's kink as its gradient does.  Not compared are
+    parameters whose gradient differs already, and those without a gradient where the optimizer
+    makes noise of noise.
     """
     start, ported = torch.read(), port.read()
     names = [row.torch for row in gradients.gradients]
@@ -74,7 +78,7 @@ def step(
     fits: dict[str, list[Fit]] = defaultdict(list)
     unmoved: set[str] = set()
     rates: tuple[tuple[float, ...], tuple[float, ...]] = (), ()
-    for batch in batches:
+    for batch, agreed in _clearest(batches, gradients.agreed):
         slopes = torch.differentiate(batch.inputs, batch.targets, precision="float64").gradients
         torch.begin("float64")
         torch.begin()
@@ -85,7 +89,7 @@ def step(
         exact, single = torch.read(names, "float64"), torch.read(names)
         own = tensors.back(port.read())
         for name in names:
-            if name not in own:
+            if name not in own or not (name in agreed or name in gradients.wrong):
                 continue
             before = start[name].astype(np.float64)
             y, noisy, mine = (after[name] - before for after in (exact, single, own))
@@ -97,7 +101,7 @@ def step(
                 unmoved.add(name)
         torch.write(start)
         port.write(ported)
-    rows = [_row(name, tensors, found[name], gradients) for name in names if name in found]
+    rows = [_row(name, tensors, found[name], gradients) for name in names]
     wrong = {row.torch for row in rows if row.verdict is Verdict.DIFFERS}
     return Stepped(
         tuple(_said(row, unmoved) for row in rows),
@@ -105,6 +109,14 @@ def step(
         frozenset(unmoved & wrong),
         *rates,
     )
+
+
+def _clearest(
+    batches: Sequence[Batch], agreed: Sequence[frozenset[str]]
+) -> list[tuple[Batch, frozenset[str]]]:
+    """Return the draws in which most gradients agree, with which these are."""
+    draws = sorted(zip(batches, agreed, strict=False), key=lambda draw: -len(draw[1]))
+    return draws[:DRAWS]
 
 
 def fit(port: Array, torch: Array, parameter: Array, gradient: Array | None = None) -> Fit:
@@ -164,6 +176,9 @@ def _row(
     if name in gradients.wrong:
         words = Phrase("its gradient differs already")
         judged = Judgement(Verdict.NOT_COMPARED, judged.measures, words)
+    elif not found:
+        words = Phrase("its gradient differs in the draws that a step was made with")
+        judged = Judgement(Verdict.NOT_COMPARED, (), words)
     elif name in gradients.without and any(_noisy(item) for item in found):
         words = Phrase("it has no gradient: the optimizer makes noise of noise")
         judged = Judgement(Verdict.NOT_COMPARED, judged.measures, words)

@@ -48,7 +48,8 @@ class Differentiated:
     """What one pass forward and back shows.
 
     `wrong` are parameters whose gradient differs, `without` those without a true gradient, such as
-    a bias before a normalisation: float32 has nothing but noise there.
+    a bias before a normalisation: float32 has nothing but noise there.  `agreed` are, by draw, the
+    parameters whose gradient is the same in it.
     """
 
     loss: Judgement
@@ -56,6 +57,7 @@ class Differentiated:
     state: tuple[TensorRow, ...]
     wrong: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
+    agreed: tuple[frozenset[str], ...] = ()
 
 
 def differentiate(
@@ -66,12 +68,15 @@ def differentiate(
     losses: list[tuple[float, float, float]] = []
     gradients: dict[str, list[_Item]] = defaultdict(list)
     state: dict[str, list[_Item]] = defaultdict(list)
+    agreed: list[frozenset[str]] = []
     for batch in batches:
         exact = torch.differentiate(batch.inputs, batch.targets, precision="float64")
         single = torch.differentiate(batch.inputs, batch.targets)
         ported = port.differentiate(batch.inputs, batch.targets, graph=graph)
         losses.append((exact.loss, single.loss, ported.loss))
-        for name, item in _gradients(exact, single, tensors.back(ported.gradients), tensors):
+        slopes = dict(_gradients(exact, single, tensors.back(ported.gradients), tensors))
+        agreed.append(frozenset(name for name, item in slopes.items() if _agrees(item)))
+        for name, item in slopes.items():
             gradients[name].append(item)
         for name, item in _states(exact, single, tensors.back(ported.state), before, tensors):
             state[name].append(item)
@@ -83,7 +88,12 @@ def differentiate(
         tuple(_row(n, tensors, "state", found, STATE) for n, found in state.items()),
         frozenset(row.torch for row in rows if row.verdict is Verdict.DIFFERS),
         frozenset(without),
+        tuple(agreed),
     )
+
+
+def _agrees(item: _Item) -> bool:
+    return isinstance(item.measured, Measure) and item.measured.ratio <= GRADIENT.same
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,8 @@ class _Item:
     empty: bool = False
 
 
+SMALL = "next to no gradient: PyTorch's own float32 is off by {share} of it"
+ZERO = "the port's gradient is zero"
 NOISE_ONLY = "no gradient on either side: PyTorch's own float32 shows noise alone"
 
 
@@ -122,17 +134,20 @@ def _gradient(y: Array, torch: Array, port: Array, scale: float) -> _Item:
     found = measure(y, torch, port, varies="values")
     if isinstance(found, Unmeasured):
         return _Item(found)
+    unit = scale or 1.0
     if found.torch * rms(y) >= rms(y):
-        unit = scale or 1.0
-        absolute = Measure(
-            port=rms(port) / unit,
-            torch=rms(torch) / unit,
-            floor=ROUNDOFF,
-            signal=unit,
-            largest=found.largest,
-        )
+        absolute = _absolute(found, rms(torch), rms(port), unit)
         return _Item(absolute, Phrase(NOISE_ONLY), empty=True)
-    return _Item(found, "" if port.any() else Phrase("the port's gradient is zero"))
+    if found.torch > GRADIENT.noise and rms(y) < unit:
+        words = Phrase(SMALL, share=f"{found.torch:.1%}")
+        absolute = _absolute(found, found.torch * rms(y), found.port * rms(y), unit)
+        return _Item(absolute, words if port.any() else Phrase(ZERO))
+    return _Item(found, "" if port.any() else Phrase(ZERO))
+
+
+def _absolute(found: Measure, torch: float, port: float, unit: float) -> Measure:
+    """Return the measure of a gradient that all but cancels, next to the model's whole gradient."""
+    return Measure(port / unit, torch / unit, floor=ROUNDOFF, signal=unit, largest=found.largest)
 
 
 def _states(
@@ -154,15 +169,15 @@ def _states(
 
 
 def _state(y: Array, torch: Array, port: Array, before: Array) -> _Item:
-    moved, moves = _moves(y, before), _moves(port, before)
-    if not moved:
-        if not moves:
-            still = Measure(0.0, 0.0, ROUNDOFF, signal=1.0)
-            return _Item(still, Phrase("moves on neither side"))
-        return _Item(Unmeasured(Verdict.DIFFERS, Phrase("moves in the port only")))
-    if not moves:
+    moved = _moves(y, before)
+    if not moved and not _moves(port, before):
+        still = Measure(0.0, 0.0, ROUNDOFF, signal=1.0)
+        return _Item(still, Phrase("moves on neither side"))
+    if moved and not _moves(port, before, MOVED / 16):
         words = "does not move in the port: the layer runs as in evaluation, or its momentum is off"
         return _Item(Unmeasured(Verdict.DIFFERS, Phrase(words)))
+    if not np.any(y != before):
+        return _Item(Unmeasured(Verdict.DIFFERS, Phrase("moves in the port only")))
     found = measure(y, torch, port, centre=before)
     factor = times(port - before, y - before)
     if factor is None or abs(factor - 1) < FITS:
@@ -171,9 +186,9 @@ def _state(y: Array, torch: Array, port: Array, before: Array) -> _Item:
     return _Item(found, Phrase(words, factor=number(factor)))
 
 
-def _moves(after: Array, before: Array) -> bool:
-    """Whether a statistic has moved by more than its own rounding."""
-    return rms(np.asarray(after, np.float64) - before) > MOVED * max(rms(before), TINY)
+def _moves(after: Array, before: Array, least: float = MOVED) -> bool:
+    """Whether a statistic has moved by more than `least` of itself."""
+    return rms(np.asarray(after, np.float64) - before) > least * max(rms(before), TINY)
 
 
 def times(port: Array, y: Array) -> float | None:

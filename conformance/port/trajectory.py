@@ -135,6 +135,7 @@ def judge_rows(rows: Sequence[TrajectoryRow], floors: Sequence[float]) -> Judgem
     """Return the verdict: by how much the port is farther than float32, and until which step.
 
     A difference counts where it stays: at the last step that can be judged, or at most of them.
+    Agreement needs two: an optimizer's state shows from the second step on.
     """
     if not rows:
         return Judgement(Verdict.NOT_COMPARED, (), Phrase("no step was made"))
@@ -166,6 +167,9 @@ def judge_rows(rows: Sequence[TrajectoryRow], floors: Sequence[float]) -> Judgem
     if far[-1] or 2 * sum(far) > len(far):
         return Judgement(Verdict.DIFFERS, (), words)
     if max(ratios) > TRAJECTORY.same:
+        return Judgement(Verdict.UNRESOLVED, (), words)
+    if len(ratios) == 1 < len(rows):
+        words = Phrase("float32 itself loses the way in the second step: smaller steps tell more")
         return Judgement(Verdict.UNRESOLVED, (), words)
     return Judgement(Verdict.SAME)
 

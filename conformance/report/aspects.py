@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from conformance.coverage.depth import special
 from conformance.judge.verdict import Status
 from conformance.report.text import N_
-from conformance.report.views import AspectCell, AspectView, worst
+from conformance.report.views import worst
+from conformance.report.views_aspects import AspectCell, AspectView
 from conformance.taxonomy import INEXACT, Kind
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ def aspects(judged: list[Judged], targets: Sequence[str]) -> tuple[AspectView, .
     rows = [*_dtypes(judged), *_others()]
     found = []
     for name, code, asks, of_gradient in rows:
+        asked = [j for j in judged if asks(j)]
         cells = tuple(
-            _cell([j for j in judged if j.item.target == target and asks(j)], of_gradient)
-            for target in targets
+            _cell([j for j in asked if j.item.target == target], of_gradient) for target in targets
         )
         if any(cell.count for cell in cells):
             found.append(AspectView(name, code, cells))

@@ -57,7 +57,7 @@ class Languages:
     def say(self, said: Said, code: str) -> str:
         """Return `said` in one language, as plain text."""
         return (
-            str(getattr(said, code))
+            text.said(said, code)
             if isinstance(said, Text)
             else (self.translators[code].gettext(said) if said else "")
         )

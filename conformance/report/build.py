@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -18,9 +18,9 @@ from conformance.judge.introspected import Signature
 from conformance.report import build_case, build_findings, build_run, places, views
 from conformance.report.anchors import Anchors
 from conformance.report.aspects import aspects
-from conformance.report.build_known import known_views, spoken_of
-from conformance.run.target import framework_of
-from conformance.taxonomy import FRAMEWORKS, LIBRARIES, Library
+from conformance.report.build_known import expired, known_views, spoken_of
+from conformance.run.target import framework_of, place
+from conformance.taxonomy import FRAMEWORKS, LIBRARIES, Kind, Library
 
 if TYPE_CHECKING:
     from conformance.judge.documents import DocumentClaim
@@ -29,6 +29,23 @@ if TYPE_CHECKING:
     from conformance.judge.run import Verdicts
 
 T = TypeVar("T")
+PARTS = ("parameters", "evidence", "plot", "plot-told")
+"""What the template appends to a pair's anchor for fragments of its own."""
+LOUD = frozenset(
+    {
+        Kind.NAME,
+        Kind.MISSING_IN_MINDSPORE,
+        Kind.MISSING_IN_TORCH,
+        Kind.DEPRECATED,
+        Kind.CALL_FORM,
+        Kind.INPUT_TYPE,
+        Kind.DTYPE_SUPPORT,
+        Kind.EXCEPTION,
+        Kind.UNSUPPORTED,
+    }
+)
+"""Kinds that stop whoever meets them with an error.  The others go on with something else, so a
+page tells of them first."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +55,7 @@ class RunInfo:
     `targets` maps a target's name to what it said of itself, `signatures` to the messages of
     `conformance.worker.describe` by API; `claims` maps an operation to what its documents claim,
     `paths` to its case file.  `runs` are the manifests of the run files that `manifest` joins,
-    `known` the known differences.
+    `known` the known differences, `expired` those that did not hold any more when it was judged.
     """
 
     manifest: Mapping[str, Any] = field(default_factory=dict)
@@ -48,6 +65,7 @@ class RunInfo:
     paths: Mapping[str, str] = field(default_factory=dict)
     runs: Sequence[Mapping[str, Any]] = ()
     known: Sequence[Known] = ()
+    expired: Collection[Known] = ()
 
     @classmethod
     def of(cls, verdicts: Verdicts) -> Self:
@@ -83,6 +101,7 @@ class RunInfo:
 
 def site(judgement: Judgement, info: RunInfo) -> views.SiteView:
     """Return everything there is to show, operations in the order of the judgement."""
+    info = replace(info, expired=expired(info.known, judgement.problems))
     targets = tuple(_target(name, facts) for name, facts in _targets(judgement, info).items())
     by_operation = grouped(judgement.judged, lambda j: j.item.case.operation.operation)
     given = list(by_operation.values())
@@ -95,7 +114,9 @@ def site(judgement: Judgement, info: RunInfo) -> views.SiteView:
         problems=tuple(map(str, judgement.problems)),
         runs=tuple(map(_run, info.runs or (info.manifest,))),
         execution=build_run.execution(judgement.judged, [t.name for t in targets], where),
-        findings=build_findings.findings(judgement.judged, pages, info.known, where, info.started),
+        findings=build_findings.findings(
+            judgement.judged, pages, info.known, where, info.started, info.expired
+        ),
     )
 
 
@@ -110,22 +131,27 @@ def grouped(items: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
 def _run(manifest: Mapping[str, Any]) -> views.RunView:
     _, *arguments = manifest.get("command") or [""]
     finished, seconds = manifest.get("finished"), manifest.get("seconds")
+    targets = tuple(manifest.get("targets") or ())
     return views.RunView(
         command=shlex.join(["conformance", *arguments]) if arguments else "",
         started=str(manifest.get("started", "")),
         ended=finished if isinstance(finished, str) else "",
         corpus=str(manifest.get("corpus", "")),
         finished=bool(finished),
-        covering=bool(manifest.get("covering")),
+        covering=bool(manifest.get("covering")) and any(map(_compiles, targets)),
         quick=bool(manifest.get("quick")),
         select=str(manifest.get("select") or ""),
         repeat=int(manifest.get("repeat") or 1),
         seconds=None if seconds is None else float(seconds),
         conformance=str(manifest.get("conformance", "")),
         platform=str(manifest.get("platform", "")),
-        targets=tuple(manifest.get("targets") or ()),
+        targets=targets,
         lost=tuple((manifest.get("lost") or {}).items()),
     )
+
+
+def _compiles(target: str) -> bool:
+    return place(target)[1] == "graph"
 
 
 def _targets(judgement: Judgement, info: RunInfo) -> dict[str, Mapping[str, Any]]:
@@ -150,7 +176,10 @@ def _page(
     by_pair = grouped(judged, lambda j: j.item.pair.id)
     ran = tuple(t for t in targets if any(j.item.target == t.name for j in judged))
     names = [target.name for target in ran]
-    pairs = tuple(_pair(operation, found, info, anchors, names) for found in by_pair.values())
+    claims = tuple(_claims(operation, info))
+    pairs = tuple(
+        _pair(operation, found, info, anchors, names, claims) for found in by_pair.values()
+    )
     title = operation.title or Text(
         en=operation.operation.replace("_", " ").capitalize(), zh=operation.operation
     )
@@ -159,7 +188,7 @@ def _page(
         title=title,
         targets=ran,
         pairs=pairs,
-        claims=tuple(_claims(operation, info)),
+        claims=claims,
         no_reference=operation.no_reference,
         area=area(path),
         path=path,
@@ -192,10 +221,13 @@ def _pair(
     info: RunInfo,
     anchors: Anchors,
     targets: Sequence[str],
+    claims: Iterable[views.ClaimView],
 ) -> views.PairView:
     pair = judged[0].item.pair
     torch, mindspore, numpy = (build_case.side_name(pair.side(library)) for library in LIBRARIES)
     anchor = anchors.new(torch or mindspore or numpy)
+    for part in PARTS:  # A case may be called like a part of the page.
+        anchors.new(f"{anchor}-{part}")
     by_case = grouped(judged, lambda j: j.item.case.case.id)
     cases = tuple(build_case.case_view(found, anchor, anchors) for found in by_case.values())
     title = views.title(torch, mindspore, numpy)
@@ -211,13 +243,14 @@ def _pair(
         summary=operation.summary_of(pair),
         differences=tuple(
             build_case.difference_view(d, judged, cases)
-            for d in operation.differences_of(pair)
+            for d in sorted(operation.differences_of(pair), key=lambda d: d.kind in LOUD)
             if d in pair.differences or build_case.shown_by(d, judged)
         ),
         published=tuple(_published(operation, pair, judged, info)),
         cases=cases,
         aspects=aspects(judged, targets),
-        known=known_views(spoken_of(info.known, judged), judged, where, info.started),
+        documented=tuple(claim.holds for claim in claims if claim.pair in ("", pair.id)),
+        known=known_views(spoken_of(info.known, judged), judged, where, info.started, info.expired),
     )
 
 
@@ -253,7 +286,7 @@ def _rows(operation: Operation, pair: Pair, info: RunInfo) -> Iterable[views.Par
     if pair.torch is None or pair.mindspore is None:
         return
     rows = _compared(operation, pair, info)
-    constructs = any(pair.form(f) == "module" for f in FRAMEWORKS)
+    constructs = any(pair.step_form(f) == "module" for f in FRAMEWORKS)
     categories = ("input", "option", "state") if constructs else ("option", "state")
     for category in categories:
         chosen = [r for r in rows if _category(r, constructs) == category]

@@ -6,9 +6,11 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from conformance.corpus.difference import Difference
+from conformance.corpus.expand import ExpandedCase
 from conformance.corpus.published import Document
 from conformance.corpus.schema import Case, Operation, Pair
 from conformance.corpus.sides import Side, apis
+from conformance.judge.budget import budget_of
 from conformance.judge.declared import shows
 from conformance.judge.verdict import Status
 from conformance.report import shown, views
@@ -77,11 +79,17 @@ def _verdict(judged: Judged) -> views.VerdictView:
         ratio=verdict.ratio,
         gradient_ratio=verdict.gradient_ratio,
         budget=verdict.budget,
+        gradient_budget=gradient_budget(judged.item.case),
         kinds=verdict.kinds,
         findings=verdict.findings,
         why=verdict.why,
         duration=outcome.duration,
     )
+
+
+def gradient_budget(case: ExpandedCase) -> float | None:
+    """Return how far a gradient of `case` may be off, in roundoffs."""
+    return budget_of(case.accuracy).for_gradients().in_roundoffs
 
 
 def _code(judged: list[Judged], telling: Collection[str] = ()) -> list[views.CodeView]:

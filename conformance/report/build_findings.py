@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.corpus.difference import Difference
-from conformance.judge.declared import declaration
+from conformance.judge import words
+from conformance.judge.declared import declaration, declared
 from conformance.judge.verdict import Finding, Status
 from conformance.report import build_claims, shown, views
-from conformance.report.build_case import is_random, side_name
+from conformance.report.build_case import gradient_budget, is_random, side_name
 from conformance.report.build_known import known_views
 from conformance.report.places import Places
 from conformance.report.text import N_
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
 
 ERRORS = 40
 """APIs in the list of the largest errors."""
-DETAIL = 240
-"""Characters of evidence that a finding shows."""
 GROUPS = {
     "deaths": (
         N_("Crashes and hangs"),
         N_("The call ends the process or does not come back. Nothing catches that."),
+    ),
+    "values": (
+        N_("Wrong integers, booleans and random numbers"),
+        N_("No rounding explains them: what is counted, chosen or drawn is another."),
     ),
     "gradients": (
         N_("Wrong gradients"),
@@ -49,6 +52,14 @@ GROUPS = {
         N_("Raises where the other framework returns"),
         N_("The same call with the same values; what has no kernel for a dtype is not counted."),
     ),
+    "forms": (
+        N_("Another shape, dtype or structure; inputs changed or left alone"),
+        N_("The numbers may be right, and the next line of a program still fails."),
+    ),
+    "undeclared": (
+        N_("Other differences nobody declared"),
+        N_("What else makes the run fail; each of them is new."),
+    ),
 }
 """Sorts of defects, gravest first: what they are called, and what they mean."""
 OF_KIND = {
@@ -56,6 +67,12 @@ OF_KIND = {
     Kind.HANG: "deaths",
     Kind.GRADIENT: "gradients",
     Kind.SPECIAL_VALUES: "special-values",
+    Kind.RANDOMNESS: "values",
+    Kind.DISTRIBUTION: "values",
+    Kind.RETURN_STRUCTURE: "forms",
+    Kind.RETURN_DTYPE: "forms",
+    Kind.RETURN_SHAPE: "forms",
+    Kind.MUTATION: "forms",
 }
 
 
@@ -65,10 +82,12 @@ def findings(
     known: Iterable[Known],
     places: Places,
     started: str,
+    expired: Collection[Known] = (),
 ) -> FindingsView:
     """Return the findings of all that was `judged`, and of `pages` what was published.
 
-    `places` holds every case of every pair; `started` is when the run began, in ISO format.
+    `places` holds every case of every pair; `started` is when the run began, in ISO format;
+    `expired` are known differences that did not hold any more when it was judged.
     """
     own = [one for one in judged if not one.item.of_reference]
     groups = _groups(own, places)
@@ -80,7 +99,7 @@ def findings(
         tallies=build_claims.tallies(pages),
         entries=build_claims.refuted_entries(pages),
         statements=build_claims.refuted_statements(pages),
-        known=known_views(known, judged, places, started),
+        known=known_views(known, judged, places, started, expired),
     )
 
 
@@ -97,7 +116,14 @@ class _Sight:
 
 def _groups(judged: list[Judged], places: Places) -> dict[str, list[DefectView]]:
     found: dict[str, dict[object, list[_Sight]]] = {name: {} for name in GROUPS}
-    for name, sight in (*_by_kind(judged), *_raising(judged)):
+    raising = list(_raising(judged))
+    told = {id(sight.judged) for sight in raising}
+    sights = (
+        *_by_kind(judged),
+        *(("exceptions", sight) for sight in raising),
+        *(("undeclared", sight) for sight in _undeclared(judged, told)),
+    )
+    for name, sight in sights:
         found[name].setdefault(_key(sight), []).append(sight)
     return {
         name: sorted((_defect(s, places) for s in defects.values()), key=_severity)
@@ -108,18 +134,42 @@ def _groups(judged: list[Judged], places: Places) -> dict[str, list[DefectView]]
 def _by_kind(judged: list[Judged]) -> Iterator[tuple[str, _Sight]]:
     for one in judged:
         for finding in one.verdict.findings:
-            if (name := OF_KIND.get(finding.kind)) is not None:
+            if (name := _group(one, finding)) is not None:
                 yield name, _sight(one, finding)
+
+
+def _group(judged: Judged, finding: Finding) -> str | None:
+    """The sort of defect that a finding is by its kind; errors in roundoffs have their own list."""
+    if finding.kind is Kind.VALUE:
+        return None if _measured(judged, finding) else "values"
+    return OF_KIND.get(finding.kind)
+
+
+def _measured(judged: Judged, finding: Finding) -> bool:
+    """Tell whether a finding is an error in roundoffs, which random numbers do not have."""
+    return finding.ratio is not None and not is_random(judged.item.pair)
+
+
+def _undeclared(judged: list[Judged], told: Collection[int]) -> Iterator[_Sight]:
+    """What nothing declares or excuses and no other list has; `told` are items of another one."""
+    for one in judged:
+        if one.verdict.status is Status.DIFFERS:
+            for finding in one.verdict.findings:
+                listed = finding.kind is Kind.VALUE or finding.kind in OF_KIND
+                if finding.kind is Kind.EXCEPTION:
+                    listed = id(one) in told
+                if not listed and not declared(one.item, finding):
+                    yield _sight(one, finding)
 
 
 def _sight(judged: Judged, finding: Finding) -> _Sight:
     said = declaration(judged.item, finding)
     detail = shown.brief(judged.outcome) if OF_KIND.get(finding.kind) == "deaths" else ""
-    detail = detail or f"{finding.where}: {finding.detail}"
+    detail = detail or words.said("{where}: {detail}", where=finding.where, detail=finding.detail)
     return _Sight(judged, finding.kind, detail, finding.ratio or 0.0, said)
 
 
-def _raising(judged: list[Judged]) -> Iterator[tuple[str, _Sight]]:
+def _raising(judged: list[Judged]) -> Iterator[_Sight]:
     """What raises although the same call returns in the other framework.
 
     Where the exception is right, what is declared of the other framework's result explains it.
@@ -135,10 +185,7 @@ def _raising(judged: list[Judged]) -> Iterator[tuple[str, _Sight]]:
             if raised and others:
                 beside = (j for j in items if j.item.framework in others)
                 said = next(filter(None, map(_exception, (one, *beside))), None)
-                yield (
-                    "exceptions",
-                    _Sight(one, Kind.EXCEPTION, shown.brief(one.outcome), difference=said),
-                )
+                yield _Sight(one, Kind.EXCEPTION, shown.brief(one.outcome), difference=said)
 
 
 def _exception(judged: Judged) -> Difference | None:
@@ -165,7 +212,7 @@ def _defect(sights: list[_Sight], places: Places) -> DefectView:
         status=views.worst(s.judged.verdict.status for s in sights),
         cases=len({s.judged.item.case.id for s in sights}),
         place=places[item.case.id, item.pair.id],
-        detail=_line(best.detail),
+        detail=best.detail,
         ratio=best.ratio or None,
         note=said.note if said else None,
         instead=said.instead if said else None,
@@ -187,11 +234,6 @@ def _api(judged: Judged) -> str:
     return side_name(getattr(item.pair, item.framework)) or item.pair.id
 
 
-def _line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= DETAIL else f"{line[: DETAIL - 1]}…"
-
-
 def _errors(judged: list[Judged], places: Places) -> list[ApiErrorView]:
     """The greatest error beyond its budget of each API, values and gradients, greatest first.
 
@@ -199,15 +241,13 @@ def _errors(judged: list[Judged], places: Places) -> list[ApiErrorView]:
     """
     worst: dict[tuple[str, str, str], dict[Kind, _Sight]] = {}
     for one in judged:
-        if is_random(one.item.pair):
-            continue
         for finding in one.verdict.findings:
-            if finding.kind in (Kind.VALUE, Kind.GRADIENT) and finding.ratio is not None:
+            if finding.kind in (Kind.VALUE, Kind.GRADIENT) and _measured(one, finding):
                 item = one.item
                 key = (item.case.operation.operation, item.framework, _api(one))
                 own = worst.setdefault(key, {})
                 had = own.get(finding.kind)
-                if had is None or finding.ratio > had.ratio:
+                if had is None or (finding.ratio or 0.0) > had.ratio:
                     own[finding.kind] = _sight(one, finding)
     alike: dict[object, list[tuple[str, dict[Kind, _Sight]]]] = {}
     for (operation, framework, api), own in worst.items():
@@ -239,9 +279,10 @@ def _greatest(sights: list[_Sight], places: Places) -> ErrorView | None:
         return None
     best = max(sights, key=lambda sight: sight.ratio)
     item, said = best.judged.item, best.difference
+    of_gradient = best.kind is Kind.GRADIENT
     return ErrorView(
         ratio=best.ratio,
-        budget=best.judged.verdict.budget,
+        budget=gradient_budget(item.case) if of_gradient else best.judged.verdict.budget,
         target=item.target,
         place=places[item.case.id, item.pair.id],
         note=said.note if said else None,

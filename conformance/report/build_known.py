@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,17 @@ SHOWN = 12
 
 
 def known_views(
-    entries: Iterable[Known], judged: Iterable[Judged], places: Places, started: str
+    entries: Iterable[Known],
+    judged: Iterable[Judged],
+    places: Places,
+    started: str,
+    expired: Collection[Known] = (),
 ) -> tuple[KnownView, ...]:
     """Return the view of each of `entries`, what expires soonest first.
 
     What an entry excuses is looked for among `judged`, each of which has a place in `places`.
-    `started` is when the run began, in ISO format.
+    `started` is when the run began, in ISO format.  One of `expired` has no day left,
+    however many it had then: it has excused nothing.
     """
     found: dict[Known, list[Judged]] = {entry: [] for entry in entries}
     for one in judged:
@@ -32,8 +37,17 @@ def known_views(
             if entry in found:
                 found[entry].append(one)
     day = _day(started)
-    views = [_view(entry, excused, places, day) for entry, excused in found.items()]
+    views = [
+        _view(entry, excused, places, 0 if entry in expired else _days(entry, day))
+        for entry, excused in found.items()
+    ]
     return tuple(sorted(views, key=lambda view: view.expires))
+
+
+def expired(entries: Iterable[Known], problems: Iterable[str]) -> list[Known]:
+    """Return those of `entries` that the judge's `problems` say have expired."""
+    said = set(problems)
+    return [e for e in entries if f"{e}: expired on {e.expires.isoformat()}" in said]
 
 
 def spoken_of(entries: Iterable[Known], judged: Sequence[Judged]) -> list[Known]:
@@ -54,7 +68,7 @@ def _may_start(pattern: str, head: str) -> bool:
     return fixed.startswith(head) or head.startswith(fixed)
 
 
-def _view(entry: Known, excused: list[Judged], places: Places, day: date | None) -> KnownView:
+def _view(entry: Known, excused: list[Judged], places: Places, days: int | None) -> KnownView:
     at: dict[str, PlaceView] = {}
     for one in excused:
         at.setdefault(one.item.case.id, places[one.item.case.id, one.item.pair.id])
@@ -67,13 +81,17 @@ def _view(entry: Known, excused: list[Judged], places: Places, day: date | None)
         owner=entry.owner,
         link=entry.link,
         expires=entry.expires.isoformat(),
-        days=None if day is None else (entry.expires - day).days,
+        days=days,
         versions=entry.versions,
         device=entry.device or "",
         excused=len(excused),
         places=tuple(at.values())[:SHOWN],
         cases_left=max(0, len(at) - SHOWN),
     )
+
+
+def _days(entry: Known, day: date | None) -> int | None:
+    return None if day is None else (entry.expires - day).days
 
 
 def _day(started: str) -> date | None:

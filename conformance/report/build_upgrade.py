@@ -62,7 +62,7 @@ def upgrade_view(result: Result) -> UpgradeView:
         targets=tuple(targets),
         packages=tuple(_packages(result)),
         facts=tuple(result.facts),
-        sections=tuple(sorted(sections, key=lambda section: not section.regressions)),
+        sections=tuple(sorted(sections, key=lambda section: not section.fails)),
     )
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.errors import CallerError
-from conformance.report import build, markdown, pages, tables, views
+from conformance.report import build, markdown, pages, port_pages, tables, views
 from conformance.report.text import LANGUAGES
 
 if TYPE_CHECKING:
     from conformance.judge.run import Verdicts
+    from conformance.port.result import PortResult
     from conformance.report.upgrade_views import UpgradeView
 
 Writer = Callable[["Verdicts", Callable[[], views.SiteView], Path, Sequence[str]], list[Path]]
@@ -28,10 +29,12 @@ def render(
     formats: Sequence[str] = ("html",),
     languages: Sequence[str] = ("en", "zh"),
     upgrade: UpgradeView | None = None,
+    ports: Sequence[PortResult] = (),
 ) -> list[Path]:
     """Write a judged run into the folder `out`; return where each format starts.
 
-    The site has a page for `upgrade`, which says what changed since another run.
+    The site has a page for `upgrade`, which says what changed since another run, and one for each
+    of `ports` and of those that are in the folder.
 
     Raises CallerError for an unknown format or language.
     """
@@ -41,9 +44,11 @@ def render(
     @cache
     def site() -> views.SiteView:
         made = build.site(verdicts.judgement, build.RunInfo.of(verdicts))
-        return replace(made, upgrade=upgrade)
+        return replace(made, upgrade=upgrade, ports=bool(port_pages.kept(out)))
 
     out.mkdir(parents=True, exist_ok=True)
+    for port in ports:
+        port_pages.keep(port, out)
     return [
         path
         for name in dict.fromkeys(formats)
@@ -63,8 +68,12 @@ def _known(what: str, given: Sequence[str], allowed: Iterable[str]) -> None:
 def _html(
     _: Verdicts, site: Callable[[], views.SiteView], out: Path, languages: Sequence[str]
 ) -> list[Path]:
-    index = pages.write(site(), out, languages)
-    return [index] if site().upgrade is None else [index, out / pages.UPGRADE]
+    written = [pages.write(site(), out, languages)]
+    if site().upgrade is not None:
+        written.append(out / pages.UPGRADE)
+    if site().ports:
+        written.append(port_pages.refresh(out, languages))
+    return written
 
 
 def _markdown(

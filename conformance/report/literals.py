@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,12 @@ class Expression:
         return f"({self.text})" if self.compound else self.text
 
 
+@lru_cache(maxsize=4096)
 def expression(case: ExpandedCase, name: str) -> Expression:
-    """Return the array `name` of `case` as text, before its cast to `dtype_of`."""
+    """Return the array `name` of `case` as text, before its cast to `dtype_of`.
+
+    Every pair and framework of a case has the same arrays on its page.
+    """
     spec, array = case.specs[name], case.arrays[name]
     if spec.value is not None:
         return _written(case, spec, array)

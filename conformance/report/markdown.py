@@ -19,10 +19,11 @@ from jinja2 import Environment
 
 from conformance import parallel
 from conformance.judge.verdict import Status
-from conformance.report import official, templating, views
+from conformance.report import official, sentences, templating, views
 from conformance.report import text as translations
 from conformance.report.examples import examples
 from conformance.report.markup import Raw, cell, code, fenced, prose, text, tidy
+from conformance.run.outcome import Unavailable
 
 LONGEST_NAME = 120
 """Characters of a file's name before its suffix; file systems and people have their limits."""
@@ -87,7 +88,7 @@ def _pair(environment: Environment, page: views.PageView, pair: views.PairView) 
     rendered = environment.get_template("pair.md.j2").render(
         page=page,
         pair=pair,
-        points=sum(len(case.points) for case in pair.cases),
+        points=sum(_ran(point) for case in pair.cases for point in case.points),
         examples=chosen,
         numbered={shown: i for i, example in enumerate(chosen, 1) for shown in example.shows},
         claims=[claim for claim in page.claims if claim.pair in ("", pair.id)],
@@ -95,6 +96,10 @@ def _pair(environment: Environment, page: views.PageView, pair: views.PairView) 
         known_until=_notes(pair, Status.KNOWN),
     )
     return tidy(rendered)
+
+
+def _ran(point: views.PointView) -> bool:
+    return any(verdict.outcome != Unavailable.kind for verdict in point.verdicts)
 
 
 def _notes(
@@ -136,7 +141,8 @@ def _environment(site: views.SiteView, names: dict[Key, str], language: str) -> 
 
     environment.globals |= {"site": site, "longest": LONGEST_LIST}
     environment.filters |= {
-        "pick": lambda value: getattr(value, language),
+        "pick": lambda value: translations.said(value, language),
+        "told": lambda sentence: sentences.told(sentence, language),
         "prose": prose,
         "code": code,
         "cell": cell,

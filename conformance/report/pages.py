@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,18 @@ from pygments.lexers import PythonLexer
 
 from conformance import parallel
 from conformance.corpus.model import Text
-from conformance.report import build, official, plot, templating, text, upgrade_links, views
+from conformance.judge.words import Said
+from conformance.report import (
+    build,
+    official,
+    plot,
+    port_text,
+    sentences,
+    templating,
+    text,
+    upgrade_links,
+    views,
+)
 from conformance.report.bilingual import TAG, Languages
 from conformance.report.offers import offers
 from conformance.report.text import LANGUAGES, N_
@@ -27,13 +38,16 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).parent / "assets"
 FOLDER = "operations"
 UPGRADE = "upgrade.html"
+PORTS = "ports.html"
 NAV = {
     "index.html": N_("Differences"),
     "findings.html": N_("Findings"),
     "run.html": N_("Run"),
     UPGRADE: N_("Upgrade"),
+    PORTS: N_("Ports"),
 }
-"""The pages beside those of operations, and what links call them; not every site has UPGRADE."""
+"""The pages beside those of operations, and what links call them; not every site has UPGRADE and
+PORTS."""
 LONGEST = 4000
 """Characters of a message that a page shows."""
 WHOLE = 20_000
@@ -81,7 +95,7 @@ def write(site: views.SiteView, out: Path, languages: Sequence[str]) -> Path:
 
     names = {filename(view) for view in site.pages}
     for left in (out / FOLDER).glob("*.html"):
-        if left.name not in names:
+        if left.name not in names and _ours(left):
             left.unlink()
     parallel.mapped(page, site.pages)
     _write(environment, "index.html.j2", out / "index.html", site, {"offered": offers(site)})
@@ -104,13 +118,40 @@ def _write(
 ) -> None:
     below = path.parent.name == FOLDER
     given = {
-        **given,
         "site": site,
         "root": "../" if below else "",
         "here": "" if below else path.name,
+        "files": files(site),
+        **given,
     }
     rendered = environment.get_template(template).render(given)
     path.write_text(rendered, encoding="utf-8")
+
+
+def _ours(path: Path) -> bool:
+    """Tell whether a site of ours wrote the page at `path`, and not somebody by hand."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return "<html" in (head := file.read(200)) and "data-languages=" in head
+
+
+def sheet(
+    out: Path, languages: Languages, filters: Mapping[str, Callable[..., Any]]
+) -> Callable[[str, Path, views.SiteView, Mapping[str, Any]], None]:
+    """Return what writes further pages into `out` as `_write` does, whose templates use `filters`.
+
+    What pages share is there.
+    """
+    environment = _environment(languages)
+    environment.filters |= filters
+    out.mkdir(parents=True, exist_ok=True)
+    _assets(environment, out / "assets")
+    return partial(_write, environment)
+
+
+def files(site: views.SiteView) -> set[str]:
+    """Return which pages of NAV `site` has."""
+    absent = {UPGRADE: site.upgrade is None, PORTS: not site.ports}
+    return {file for file in NAV if not absent.get(file)}
 
 
 def _assets(environment: Environment, folder: Path) -> None:
@@ -138,10 +179,16 @@ def _environment(languages: Languages) -> Environment:
         "nav": tuple(NAV.items()),
         "upgrade_file": UPGRADE,
         "kind_names": text.KIND,
+        "port_verdicts": port_text.verdicts(),
     }
     environment.filters |= {
         "attribute": lambda *said, **values: Markup(visible(languages.attribute(*said, **values))),
-        "said": lambda said: languages.each(lambda code: prose(getattr(said, code))),
+        "said": lambda said: languages.each(lambda code: prose(text.said(said, code))),
+        "about": lambda what: languages.each(
+            lambda code: breakable(
+                text.about(sentences.told(what, code), languages.translators[code].gettext)
+            )
+        ),
         "area": lambda name: languages.gettext(text.AREA[name]) if name in text.AREA else name,
         "claim_name": lambda said: languages.each(
             lambda code: shortened(templating.claim(said, languages.translators[code].gettext))
@@ -154,6 +201,8 @@ def _environment(languages: Languages) -> Environment:
             if _API.fullmatch(signature.api)
             else ""
         ),
+        "told": partial(_told, languages),
+        "evidence": sentences.evidence,
         "prose": prose,
         "highlight": highlight,
         "visible": visible,
@@ -172,6 +221,19 @@ def _environment(languages: Languages) -> Environment:
     }
     environment.finalize = lambda value: shortened(value) if type(value) is str else value
     return environment
+
+
+def _told(languages: Languages, sentence: str, longest: int = 0) -> Markup:
+    """What the judge says, in every language; another text is shown as the English it is."""
+
+    def say(code: str) -> str:
+        if longest:
+            return visible(sentences.short(sentence, code, longest))
+        return shortened(sentences.told(sentence, code))
+
+    if not isinstance(sentence, Said):
+        return Markup('<span lang="en">{}</span>').format(say("en"))
+    return languages.each(say)
 
 
 def _official(signature: views.SignatureView) -> Text:
@@ -212,8 +274,8 @@ def prose(value: str) -> Markup:
 
 
 def breakable(name: str) -> Markup:
-    """Return an API name that may be broken after its dots."""
-    return Markup(str(escape(shortened(name))).replace(".", ".<wbr>"))
+    """Return the name of an API or a target that may be broken after its dots and colons."""
+    return Markup(re.sub(r"[.:]", r"\g<0><wbr>", str(escape(shortened(name)))))
 
 
 def web(url: str) -> str:

@@ -35,13 +35,17 @@ class Bar:
 
 @dataclass(frozen=True)
 class PlotRow:
-    """One target: its bars, values above the line at `y` and gradients below, and its extremes."""
+    """One target: its bars, values above the line at `y` and gradients below.
+
+    `measured` errors of it, `over` of them beyond their budget, and the `worst` of all.
+    """
 
     target: str
     y: int
     bars: tuple[Bar, ...]
     measured: int
     worst: float
+    over: int
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def plot(cases: Iterable[CaseView]) -> PlotView | None:
         _row(target, 24 + number * ROW, [v for v in measured if v.target == target])
         for number, target in enumerate(targets)
     )
-    strictest = min((v.budget for v in measured if v.budget), default=None)
+    strictest = min(filter(None, map(_strictest, measured)), default=None)
     ticks = ((LEFT + i * PER_DECADE * STEP, DECADES[0] + i) for i in range(BINS // PER_DECADE + 1))
     return PlotView(
         rows=tuple(rows),
@@ -85,13 +89,23 @@ def plot(cases: Iterable[CaseView]) -> PlotView | None:
     )
 
 
-def _row(target: str, y: int, verdicts: list[VerdictView]) -> PlotRow:
-    found = [(v.ratio, v.budget, False) for v in verdicts if v.ratio is not None]
-    found += [(v.gradient_ratio, v.budget, True) for v in verdicts if v.gradient_ratio is not None]
-    bins = Counter(
-        (_bin(ratio), gradient, budget is not None and not ratio <= budget)
-        for ratio, budget, gradient in found
+def _strictest(verdict: VerdictView) -> float | None:
+    """The least budget of what was measured; 0 lies nowhere on a logarithmic scale."""
+    given = (
+        verdict.ratio is not None and verdict.budget,
+        verdict.gradient_ratio is not None and verdict.gradient_budget,
     )
+    return min(filter(None, given), default=None)
+
+
+def _row(target: str, y: int, verdicts: list[VerdictView]) -> PlotRow:
+    found = [
+        (ratio, gradient, v.beyond(gradient=gradient))
+        for gradient in (False, True)
+        for v in verdicts
+        if (ratio := v.gradient_ratio if gradient else v.ratio) is not None
+    ]
+    bins = Counter((_bin(ratio), gradient, over) for ratio, gradient, over in found)
     most = max(bins.values())
     bars = []
     for (number, gradient, over), count in sorted(bins.items()):
@@ -110,7 +124,8 @@ def _row(target: str, y: int, verdicts: list[VerdictView]) -> PlotRow:
                 high="∞" if number == BINS - 1 else f"{10**high:.2g}",
             )
         )
-    return PlotRow(target, y, tuple(bars), len(found), max(r for r, _, _ in found))
+    beyond = sum(over for _, _, over in found)
+    return PlotRow(target, y, tuple(bars), len(found), max(r for r, _, _ in found), beyond)
 
 
 def _bin(ratio: float) -> int:

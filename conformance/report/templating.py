@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from conformance.judge.verdict import Status
 from conformance.report import text, views
 from conformance.report.text import N_
+from conformance.taxonomy import Kind
 
+KINDS = frozenset(Kind)
 FOLDER = Path(__file__).parent / "templates"
 CATEGORY = {"input": N_("Inputs"), "option": N_("Parameters"), "state": N_("State")}
 NUMBERED = {
@@ -50,6 +53,7 @@ def environment(
         "program": program,
         "by_category": by_category,
         "by_document": by_document,
+        "row_claim": row_claim,
         "in_status": in_status,
         "on_target": on_target,
         "refuted": lambda claims: sum(claim.holds is False for claim in claims),
@@ -112,12 +116,33 @@ def by_category(
     return list(found.items())
 
 
-def by_document(claims: Sequence[views.ClaimView]) -> list[tuple[str, list[views.ClaimView]]]:
-    """Return claims by the document that makes them."""
-    found: dict[str, list[views.ClaimView]] = {}
+def by_document(
+    claims: Sequence[views.ClaimView],
+) -> list[tuple[views.SourceView, list[views.ClaimView]]]:
+    """Return claims by the document that makes them; releases of one are several."""
+    found: dict[views.SourceView, list[views.ClaimView]] = {}
     for claim in claims:
-        found.setdefault(claim.source.title, []).append(claim)
+        found.setdefault(claim.source, []).append(claim)
     return list(found.items())
+
+
+class RowClaim(NamedTuple):
+    """A row of a published parameter table: both names, and what is said to differ."""
+
+    torch: str
+    mindspore: str
+    kinds: tuple[Kind, ...]
+
+
+def row_claim(claimed: str) -> RowClaim | None:
+    """Return what ``input | logits | name`` says; None where `claimed` is of another sort."""
+    torch, *more = claimed.split(" | ")
+    if len(more) != 2:
+        return None
+    names = [] if more[1] == "same" else more[1].split(", ")
+    if not all(name in KINDS for name in names):
+        return None
+    return RowClaim(torch, more[0], tuple(Kind(name) for name in names))
 
 
 def in_status(points: Sequence[views.PointView], *names: str) -> list[views.PointView]:

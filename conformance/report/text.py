@@ -9,15 +9,17 @@ from __future__ import annotations
 import gettext
 import io
 import math
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from babel.messages import mofile, pofile
 
+from conformance.corpus.model import Text
 from conformance.gate.change import Category
 from conformance.judge.verdict import Status
-from conformance.report.views import ParameterRowView
+from conformance.report.views_published import ParameterRowView
 from conformance.taxonomy import Kind
 
 LOCALE = Path(__file__).parent / "locale"
@@ -107,6 +109,16 @@ CLAIM = {
 }
 """What a published mapping table says of a pair."""
 
+ABOUT = (
+    (r"signature of (?P<api>.+)", N_("Signature of {api}")),
+    (
+        r"heading (?P<names>.+) over (?P<describes>.+)",
+        N_("Heading {names} over the text of {describes}"),
+    ),
+    (r"row .+ \| .+", N_("Row of the parameter table")),
+)
+"""What a document's claim is about, in the words of `judge.documents`, and as a reader is told."""
+
 AREA = {
     "activation": N_("Activations"),
     "autograd": N_("Differentiation"),
@@ -173,10 +185,46 @@ def _catalogue(language: str) -> gettext.GNUTranslations:
     return gettext.GNUTranslations(compiled)
 
 
+def about(what: str, _: Translate) -> str:
+    """Return what a document's claim is about; what nobody foresaw is returned as it is."""
+    for pattern, message in ABOUT:
+        if found := re.fullmatch(pattern, what):
+            return _(message).format(**found.groupdict())
+    return what
+
+
+_HAN = "[\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e“”‘’]"
+_WIDE = str.maketrans(",;:?!", "，；：？！")
+_BESIDE_HAN = re.compile(rf"(?<={_HAN})[,;:?!] ?|[,;:?!] ?(?={_HAN})")
+_SPACED = re.compile(r"(?<=[，；：。、？！）]) +")
+_AROUND_HAN = re.compile(rf"\(([^()`]*{_HAN}[^()`]*)\)")
+
+
+def chinese(prose: str) -> str:
+    """Return `prose` with the full-width punctuation of the official pages beside Chinese.
+
+    What is between backquotes is code and stays as it is.
+    """
+    parts = re.split(r"(`+[^`]+`+)", prose)
+    parts[::2] = map(_punctuated, parts[::2])
+    return "".join(parts)
+
+
+def _punctuated(part: str) -> str:
+    part = _AROUND_HAN.sub(r"（\1）", part)
+    part = _BESIDE_HAN.sub(lambda mark: mark[0].strip().translate(_WIDE), part)
+    return _SPACED.sub("", part)
+
+
+def said(given: Text, language: str) -> str:
+    """Return `given` in `language`, punctuated as the language is."""
+    return chinese(given.zh) if language == "zh" else given.en
+
+
 def row_difference(row: ParameterRowView, _: Translate) -> str:
     """Return the sentence in the fifth column: what introspection found, in the given language."""
     if row.unknown:
-        return _("No signature of {framework} was read in this run").format(
+        return _("{framework}'s signature does not tell whether it has this parameter").format(
             framework=" / ".join(
                 {"torch": "PyTorch", "mindspore": "MindSpore"}[f] for f in row.unknown
             )

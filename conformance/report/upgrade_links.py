@@ -30,9 +30,7 @@ def changes_by_pair(site: SiteView) -> dict[tuple[str, str], list[tuple[GroupVie
         for pair in page.pairs:
             key = (page.operation, pair.id)
             whole = [(group, 0) for api in _apis(pair) for group in by_api.get(api, ())]
-            found[key] = sorted(
-                [*by_pair.get(key, ()), *whole], key=lambda told: not told[0].regressions
-            )
+            found[key] = sorted([*by_pair.get(key, ()), *whole], key=lambda told: not told[0].fails)
     return found
 
 

@@ -70,6 +70,16 @@ class GroupView:
         """How many of the changes are regressions."""
         return sum(change.regression for change in self.changes)
 
+    @property
+    def unexpected(self) -> int:
+        """How many of the changes are edited cases that differ now."""
+        return sum(change.unexpected for change in self.changes)
+
+    @property
+    def fails(self) -> bool:
+        """Whether the gate fails for any of the changes."""
+        return bool(self.regressions or self.unexpected)
+
 
 @dataclass(frozen=True)
 class SectionView:
@@ -86,8 +96,18 @@ class SectionView:
 
     @property
     def regressions(self) -> int:
-        """How many of them make the gate fail."""
+        """How many of them are regressions."""
         return sum(group.regressions for group in self.groups)
+
+    @property
+    def unexpected(self) -> int:
+        """How many of them are edited cases that differ now."""
+        return sum(group.unexpected for group in self.groups)
+
+    @property
+    def fails(self) -> bool:
+        """Whether the gate fails for any of them."""
+        return any(group.fails for group in self.groups)
 
 
 @dataclass(frozen=True)
@@ -126,8 +146,13 @@ class UpgradeView:
 
     @property
     def regressions(self) -> int:
-        """How many changes make the gate fail."""
+        """How many changes are regressions."""
         return sum(section.regressions for section in self.sections)
+
+    @property
+    def unexpected(self) -> int:
+        """How many edited cases differ now: the gate fails for them as well."""
+        return sum(section.unexpected for section in self.sections)
 
     @property
     def by_category(self) -> Mapping[Category, SectionView]:

@@ -1,6 +1,7 @@
 """What a page shows, as frozen values.  Templates depend on this and on nothing else.
 
-Prose in both languages is a `Text`; everything else is language-neutral evidence.
+Prose in both languages is a `Text`; everything else is language-neutral evidence.  Cases, pairs and
+pages are here; the parts they are made of are beside this module and go by its name as well.
 """
 
 from __future__ import annotations
@@ -12,9 +13,25 @@ from dataclasses import dataclass, field
 from conformance.corpus.model import Text
 from conformance.judge.verdict import Finding, Status
 from conformance.report.upgrade_views import UpgradeView
+from conformance.report.views_aspects import AspectCell, AspectView
 from conformance.report.views_findings import FindingsView, KnownView
-from conformance.report.views_run import ExecutionView
+from conformance.report.views_published import (
+    ClaimView,
+    ExpectedView,
+    ParameterRowView,
+    PublishedView,
+    SignatureView,
+    SourceView,
+)
+from conformance.report.views_run import ExecutionView, RunView, TargetView
 from conformance.taxonomy import Kind
+
+__all__ = [
+    "CODES", "SEVERITY", "AspectCell", "AspectView", "CaseView", "ClaimView", "CodeView",
+    "DifferenceView", "EvidenceView", "ExpectedView", "PageView", "PairView",
+    "ParameterRowView", "PeerView", "PointView", "PublishedView", "RunView", "SignatureView",
+    "SiteView", "SourceView", "TargetView", "VerdictView", "title", "worst",
+]  # fmt: skip
 
 SEVERITY = (
     Status.DIFFERS,
@@ -24,6 +41,8 @@ SEVERITY = (
     Status.CONFORMS,
 )
 """Worst first: the status of several verdicts together is the first of these among them."""
+
+JUDGED = frozenset(Status) - {Status.NOT_COMPARABLE}
 
 CODES = {
     Status.DIFFERS: "x",
@@ -46,27 +65,12 @@ def title(torch: str, mindspore: str, numpy: str) -> str:
 
 
 @dataclass(frozen=True)
-class TargetView:
-    """A target of the run; `unavailable` says why it did not start, empty when it did."""
-
-    name: str
-    framework: str
-    version: str = ""
-    build: str = ""
-    device: str = ""
-    mode: str = ""
-    python: str = ""
-    platform: str = ""
-    cpu: str = ""
-    unavailable: str = ""
-
-
-@dataclass(frozen=True)
 class VerdictView:
     """One cell: what a target did with a case, and what the judge says of it.
 
     `outcome` is the outcome's kind; `shown` what it did in one line (an exception, a signal).
-    Ratios and `budget` are in roundoffs, `duration` in seconds.
+    Ratios and budgets are in roundoffs, `duration` in seconds.  Gradients have a budget of their
+    own: what moves data exactly forwards accumulates backwards.
     """
 
     target: str
@@ -80,6 +84,12 @@ class VerdictView:
     findings: tuple[Finding, ...] = ()
     why: str = ""
     duration: float = 0.0
+    gradient_budget: float | None = None
+
+    def beyond(self, *, gradient: bool) -> bool:
+        """Tell whether the error of values, or of gradients, exceeds its budget: the judge says."""
+        errors = (f.kind for f in self.findings if f.ratio is not None)
+        return any((kind is Kind.GRADIENT) == gradient for kind in errors)
 
 
 @dataclass(frozen=True)
@@ -136,31 +146,6 @@ class CodeView:
 
 
 @dataclass(frozen=True)
-class ExpectedView:
-    """What was published for a framework, and whether execution upholds it (None: nothing ran).
-
-    `got` is what came instead; `slip` says why the document is wrong.
-    """
-
-    framework: str
-    text: str
-    raises: bool = False
-    holds: bool | None = None
-    got: str = ""
-    slip: Text | None = None
-
-
-@dataclass(frozen=True)
-class SourceView:
-    """Where a claim was published."""
-
-    title: str
-    release: str = ""
-    url: str = ""
-    example: int | None = None
-
-
-@dataclass(frozen=True)
 class CaseView:
     """One case of a pair with all its grid points; `code` is of the point `shown`."""
 
@@ -177,37 +162,6 @@ class CaseView:
     def status(self) -> Status:
         """The worst verdict."""
         return worst(p.status for p in self.points)
-
-
-@dataclass(frozen=True)
-class SignatureView:
-    """A signature as introspected; `error` says why there is none."""
-
-    framework: str
-    api: str
-    text: str = ""
-    version: str = ""
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class ParameterRowView:
-    """One row of the five-column table.  A side without the parameter is None.
-
-    `kinds` are the differences found by introspection; defaults are Python text, None for "no
-    default".  `unknown` names the frameworks whose signature introspection cannot read.
-    """
-
-    category: str
-    """``input``, ``option`` or ``state``."""
-    number: int
-    torch: str | None
-    mindspore: str | None
-    torch_default: str | None = None
-    mindspore_default: str | None = None
-    kinds: tuple[Kind, ...] = ()
-    unknown: tuple[str, ...] = ()
-    note: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -235,55 +189,6 @@ class DifferenceView:
 
 
 @dataclass(frozen=True)
-class PublishedView:
-    """What a release's mapping table claims of a pair, and whether it is upheld.
-
-    `holds` is None where MindSpore gave no result; `against` are the kinds that contradict it.
-    """
-
-    release: str
-    claim: str
-    holds: bool | None = None
-    against: tuple[Kind, ...] = ()
-
-
-@dataclass(frozen=True)
-class ClaimView:
-    """A published statement, what the installed release does, and whether the statement holds.
-
-    `holds` is None where nothing that ran decides it; `pair` is the one its document speaks of, if
-    it speaks of one.
-    """
-
-    source: SourceView
-    what: str
-    published: str
-    installed: str
-    holds: bool | None
-    note: Text | None = None
-    pair: str = ""
-
-
-@dataclass(frozen=True)
-class AspectCell:
-    """What one target did of one aspect: `count` items, `conforming` of them, worst `ratio`."""
-
-    status: Status
-    count: int
-    conforming: int
-    ratio: float | None = None
-
-
-@dataclass(frozen=True)
-class AspectView:
-    """One row of the evidence table: an aspect (`code`: a dtype), a cell for each target."""
-
-    name: str
-    code: str
-    cells: tuple[AspectCell, ...]
-
-
-@dataclass(frozen=True)
 class PairView:
     """One pair: what a page of the official mapping covers."""
 
@@ -297,6 +202,8 @@ class PairView:
     summary: Text | None = None
     differences: tuple[DifferenceView, ...] = ()
     published: tuple[PublishedView, ...] = ()
+    documented: tuple[bool | None, ...] = ()
+    """Whether each statement of the documents that speak of the pair holds."""
     cases: tuple[CaseView, ...] = ()
     aspects: tuple[AspectView, ...] = ()
     known: tuple[KnownView, ...] = ()
@@ -308,8 +215,12 @@ class PairView:
 
     @property
     def held(self) -> str:
-        """Whether published claims hold: refuted if one is, else upheld, undecided or none."""
-        holds = {said.holds for said in self.published}
+        """Whether published claims hold: refuted if one is, else upheld, undecided or none.
+
+        Claims are those of mapping tables, of documents, and of the examples these print.
+        """
+        examples = (e.holds for case in self.cases if case.source for e in case.expected)
+        holds = {*(said.holds for said in self.published), *self.documented, *examples}
         for name, value in (("refuted", False), ("upheld", True), ("undecided", None)):
             if value in holds:
                 return name
@@ -366,36 +277,11 @@ class PageView:
 
 
 @dataclass(frozen=True)
-class RunView:
-    """A run: what its file says of how it was made.
-
-    `select`, `quick` and `covering` say what was selected; `repeat` how often each call was made;
-    `seconds` is the wall-clock time of executing, since the last start where a run was resumed.
-    `lost` are targets that died for good, with the reason.
-    """
-
-    command: str = ""
-    started: str = ""
-    ended: str = ""
-    corpus: str = ""
-    finished: bool = True
-    covering: bool = False
-    quick: bool = False
-    select: str = ""
-    repeat: int = 1
-    seconds: float | None = None
-    conformance: str = ""
-    platform: str = ""
-    targets: tuple[str, ...] = ()
-    lost: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
 class SiteView:
     """Everything.
 
     `run` speaks of all run files together, `runs` holds each of them; `upgrade` is there where two
-    runs were compared.
+    runs were compared, `ports` says whether pages of verified ports are there.
     """
 
     run: RunView
@@ -406,8 +292,20 @@ class SiteView:
     execution: ExecutionView = field(default_factory=ExecutionView)
     findings: FindingsView = field(default_factory=FindingsView)
     upgrade: UpgradeView | None = None
+    ports: bool = False
 
     @property
     def counts(self) -> Counter[Status]:
         """How many verdicts there are of each status."""
         return sum((page.counts for page in self.pages), Counter())
+
+    @property
+    def absent(self) -> list[str]:
+        """The targets that did not start, or not again."""
+        return [target.name for target in self.targets if target.unavailable]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all targets came to the end and were judged: else nothing found is no news."""
+        judged = any(count for status, count in self.counts.items() if status in JUDGED)
+        return self.run.finished and not self.absent and judged

@@ -6,6 +6,47 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class TargetView:
+    """A target of the run; `unavailable` says why it did not start, empty when it did."""
+
+    name: str
+    framework: str
+    version: str = ""
+    build: str = ""
+    device: str = ""
+    mode: str = ""
+    python: str = ""
+    platform: str = ""
+    cpu: str = ""
+    unavailable: str = ""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run: what its file says of how it was made.
+
+    `select`, `quick` and `covering` say what was selected; `repeat` how often each call was made;
+    `seconds` is the wall-clock time of executing, since the last start where a run was resumed.
+    `lost` are targets that died for good, with the reason.
+    """
+
+    command: str = ""
+    started: str = ""
+    ended: str = ""
+    corpus: str = ""
+    finished: bool = True
+    covering: bool = False
+    quick: bool = False
+    select: str = ""
+    repeat: int = 1
+    seconds: float | None = None
+    conformance: str = ""
+    platform: str = ""
+    targets: tuple[str, ...] = ()
+    lost: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class PlaceView:
     """Where the pages show a case of a pair, for a link from another page.
 

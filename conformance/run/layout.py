@@ -22,10 +22,12 @@ CREATE TABLE signatures (target TEXT, api TEXT, signature TEXT NOT NULL, PRIMARY
 LATER = """
 CREATE TABLE IF NOT EXISTS variants (target TEXT, call TEXT, behaviour TEXT, message BLOB NOT NULL,
                         PRIMARY KEY (target, call, behaviour)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS plain (key TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, record TEXT NOT NULL);
 """
-"""Tables that came later: `variants`, what a call did otherwise when it was repeated; `records`,
-what the gate reads, derived by the judge that the manifest names as ``judged_by``."""
+"""Tables that came later: `plain`, the data of case files by `yamlmarks.key`; `variants`, what a
+call did otherwise when it was repeated; `records`, what the gate reads, derived by the judge that
+the manifest names as ``judged_by``."""
 
 
 def was_run_file(path: Path) -> bool:

@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from conformance.corpus import yamlmarks
 from conformance.corpus.expand import ExpandedCase, expand
 from conformance.corpus.loader import Corpus, load_texts
 from conformance.errors import CallerError, HarnessError
@@ -101,12 +102,20 @@ class RunFile:
             )
         self.__dict__.pop("manifest", None)
 
+    def suppose(self, **facts: Any) -> None:
+        """Let the manifest say `facts` until something is noted; the file stays as it is."""
+        self.__dict__["manifest"] = {**self.manifest, **facts}
+
     def keep_corpus(self, corpus: Corpus) -> None:
         """Keep the text of every case file and the arrays beside it that its cases read."""
         with self._db:
             for document in corpus.documents.values():
                 self._db.execute(
                     "INSERT INTO documents VALUES (?, ?)", (document.path, document.text)
+                )
+                self._db.execute(
+                    "INSERT OR REPLACE INTO plain VALUES (?, ?)",
+                    (yamlmarks.key(document.text), json.dumps(document.marked.data)),
                 )
                 names = {
                     spec.npy
@@ -283,7 +292,8 @@ class RunFile:
         folders = self._unpack()
         rows = self._db.execute("SELECT path, text FROM documents ORDER BY path")
         nowhere = self.path / "nothing lies under a file"
-        return load_texts([(path, text, folders.get(path, nowhere)) for path, text in rows])
+        kept = dict(self._db.execute("SELECT * FROM plain")) if self._has("plain") else {}
+        return load_texts([(path, text, folders.get(path, nowhere)) for path, text in rows], kept)
 
     def _unpack(self) -> dict[str, Path]:
         """Write the kept arrays to files; return the folder of each document that has some."""

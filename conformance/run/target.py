@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -135,6 +136,7 @@ def place(target: str) -> list[str]:
     return rest + ["cpu", EAGER.get(framework, "eager")][len(rest) :]
 
 
+@cache
 def covers(spec: str, target: str) -> bool:
     """Tell whether `spec` speaks of `target`: what it gives must be equal, what it leaves matches.
 

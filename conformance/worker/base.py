@@ -89,7 +89,7 @@ class Adapter:
             reply["duration"] = time.perf_counter() - start
         if caught:
             reply["warnings"] = tuple(
-                (w.category.__name__, str(w.message)[:MAX_TEXT]) for w in caught[:20]
+                (w.category.__name__, _encodable(str(w.message)[:MAX_TEXT])) for w in caught[:20]
             )
         return reply
 
@@ -172,7 +172,7 @@ class Adapter:
         if isinstance(value, tuple | list):
             kind = tuple if isinstance(value, tuple) else list
             return kind(self.output(item) for item in value)
-        return {wire.OBJECT: repr(value)[:MAX_TEXT]}
+        return {wire.OBJECT: _encodable(repr(value)[:MAX_TEXT])}
 
     def run_random(self, message: Message) -> Message:
         """Draw after seeding, again after the same seed, and once more without seeding."""
@@ -282,4 +282,9 @@ def _short(text: str) -> str:
     """Keep what a person reads: MindSpore appends pages of C++ call stack after dashes."""
     text = re.split(r"\n-{20,}\n- C\+\+ Call Stack", text.strip(), maxsplit=1)[0].strip()
     text = text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + " …"
+    return _encodable(text)
+
+
+def _encodable(text: str) -> str:
+    """Return `text` without half characters, as of a strange file's name: no channel takes them."""
     return text.encode(errors="replace").decode()

@@ -87,11 +87,19 @@ def write(path: Path, shift: int) -> None:
     run.close()
 
 
-@pytest.mark.parametrize("text", [False, True])
-def test_ten_thousand_cases(tmp_path: Path, text: bool) -> None:
-    before, after = tmp_path / "before.sqlite", tmp_path / "after.sqlite"
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The two run files, which nothing writes into: their records are those of today's judge."""
+    folder = tmp_path_factory.mktemp("runs")
+    before, after = folder / "before.sqlite", folder / "after.sqlite"
     write(before, 0)
     write(after, 1)
+    return before, after
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_ten_thousand_cases(tmp_path: Path, runs: tuple[Path, Path], text: bool) -> None:
+    before, after = runs
     if text:
         command = [sys.executable, "-m", "conformance", "baseline", str(before), "-o", "base"]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)

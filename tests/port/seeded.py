@@ -65,7 +65,7 @@ DEFECTS = {
         TRANSFORMER, "glue", "layers.1.attention.proj", "", defect="mask-off-by-one"
     ),
     "residual added after the activation": Defect(
-        CNN, "glue", "block2.bn2", "", defect="residual-after-activation"
+        CNN, "glue", "block2", "relu", defect="residual-after-activation"
     ),
     "gate order": Defect(CNN, "weights", "lstm.weight_ih_l0", "order", convert="gate_order"),
     "weight decay coupled": Defect(

@@ -9,6 +9,7 @@ import pytest
 from conformance.port.model import Array
 from conformance.port.result import TensorRow, TrajectoryRow, Verdict
 from conformance.port.stepping import Stepped, coupled, fit, step
+from conformance.port.training import differentiate
 from conformance.port.trajectory import judge_rows, schedule, trajectory
 from tests.port.fake_side import FakeSide, Optimizer, sequence
 from tests.port.layers import Layer, dense, relu
@@ -98,6 +99,23 @@ def test_state_that_moves_on_neither_side_is_the_same() -> None:
     assert {(r.verdict, r.problem) for r in found.state} == {
         (Verdict.SAME, "moves on neither side")
     }
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(1e-5, 3e-4), (3e-5, 3e-5), (2e-5, 1.9e-5)])
+def test_statistics_that_hardly_move(ours: float, theirs: float) -> None:
+    """MnasNet's momentum is 0.0003: what moves is told as moving, by its factor."""
+    torch, port = sides()
+    for side, momentum in ((torch, ours), (port, theirs)):
+        side.parts["bn"].settings["momentum"] = momentum
+    tensor = row(passed(torch, port).state, "bn.running_mean")
+    if ours == theirs:
+        assert tensor.verdict in (Verdict.SAME, Verdict.UNRESOLVED)
+    else:
+        assert tensor.verdict is not Verdict.SAME
+        assert "port only" not in tensor.problem
+        assert "not move" not in tensor.problem
+    if theirs / ours > 2:
+        assert tensor.problem.startswith("moves 30 times as far as PyTorch's")
 
 
 def test_another_loss_shows_in_the_loss() -> None:
@@ -208,6 +226,80 @@ def stepped_free(torch: FakeSide, port: FakeSide) -> Stepped:
     return step(torch, port, tensors(torch), batches(3), passed(torch, port))
 
 
+def kinked(port: FakeSide, draws: set[int]) -> None:
+    """Have the port fall on the other side of a ReLU's kink in these draws."""
+    relus, count = port.parts["act"], [0]
+    plain, differentiate, own_step = relus.backward, port.differentiate, port.step
+    first = {bytes(np.asarray(b.inputs[0])): n for n, b in enumerate(batches(5))}
+
+    def backward(t: Mapping[str, Array], x: Array, dy: Array) -> Any:
+        dx, own = plain(t, x, dy)
+        if count[0] in draws:
+            dx = dx.copy()
+            dx[0, 0] += dy.dtype.type(0.05)
+        return dx, own
+
+    def noted(call: Any) -> Any:
+        def wrapped(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            count[0] = first[bytes(np.asarray(inputs[0]))]
+            return call(inputs, *args, **kwargs)
+
+        return wrapped
+
+    relus.backward = backward  # type: ignore[method-assign]
+    port.differentiate = noted(differentiate)  # type: ignore[method-assign]
+    port.step = noted(own_step)  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("draws", "verdict"), [({0, 2, 4}, Verdict.SAME), ({0, 1, 2, 3, 4}, Verdict.DIFFERS)]
+)
+def test_a_kink_is_met_by_chance_and_a_defect_in_every_draw(
+    draws: set[int], verdict: Verdict
+) -> None:
+    torch, port = sides()
+    kinked(port, draws)
+    found = passed(torch, port)
+    assert row(found.gradients, "fc1.weight").verdict is verdict
+    assert [n for n, names in enumerate(found.agreed) if "fc1.weight" not in names] == [*draws]
+
+
+def test_an_update_is_looked_at_where_its_gradient_agrees() -> None:
+    torch, port = sides()
+    kinked(port, {0, 2})
+    found = step(torch, port, tensors(torch), batches(5), passed(torch, port))
+    assert len(row(found.rows, "fc1.weight").measures) == 2
+    assert {r.verdict for r in found.rows} == {Verdict.SAME}
+    torch, port = sides()
+    kinked(port, {0, 1})
+    three = differentiate(torch, port, tensors(torch), batches(3))
+    found = step(torch, port, tensors(torch), batches(3), three)
+    assert {r.verdict for r in found.rows} == {Verdict.SAME}
+    assert [len(row(found.rows, name).measures) for name in ("fc1.weight", "fc2.weight")] == [1, 2]
+
+
+def test_a_gradient_that_all_but_cancels_is_judged_next_to_the_models() -> None:
+    class Cancelling(Layer):
+        """Ends in gradients of 1e-6 that are differences of larger numbers."""
+
+        def _dense_backward(self, t: Mapping[str, Array], x: Array, dy: Array) -> Any:
+            dx, own = super()._dense_backward(t, x, dy)
+            left = (self.settings["left"] * np.linspace(1, 2, own["bias"].size)).astype(x.dtype)
+            large = x.dtype.type(self.settings["large"])
+            return dx, own | {"bias": (left + large) - large}
+
+    def side(large: float, left: float = 1e-6) -> FakeSide:
+        made = parts()
+        made["fc1"] = Cancelling("dense", made["fc1"].values, {"large": large, "left": left})
+        return FakeSide("torch", made, sequence(*made))
+
+    found = passed(side(2.5), side(2.4))
+    tensor = row(found.gradients, "fc1.bias")
+    assert (tensor.verdict, tensor.problem[:22]) == (Verdict.SAME, "next to no gradient: P")
+    assert "fc1.bias" not in found.without
+    assert row(passed(side(2.5), side(2.4, 5e-6)).gradients, "fc1.bias").verdict is Verdict.DIFFERS
+
+
 def test_an_update_too_small_to_be_seen_is_not_green() -> None:
     torch, port = sides(ours=Optimizer("sgd", lambda n: 1e-7))
     assert row(stepped(torch, port).rows, "bn.weight").verdict is Verdict.UNRESOLVED
@@ -270,7 +362,10 @@ def test_verdicts_of_trajectories() -> None:
     assert judged(trajectory_row(1, 2e-5), trajectory_row(2, 2e-6)) is Verdict.UNRESOLVED
     assert judged(TrajectoryRow(1, 1.0, 1.0, 0.1, 0.1, 1e-4, 1e-6, 5e-5)) is Verdict.SAME
     assert judged(trajectory_row(1, 0.9, torch=0.5)) is Verdict.UNRESOLVED
-    assert judged(trajectory_row(1, 2e-6), trajectory_row(2, 1, torch=0.5)) is Verdict.SAME
+    # Momentum and other state of an optimizer show from the second step on.
+    lost = trajectory_row(2, 1, torch=0.5)
+    assert judged(trajectory_row(1, 2e-6), lost) is Verdict.UNRESOLVED
+    assert judged(trajectory_row(1, 2e-6), trajectory_row(2, 2e-6), lost) is Verdict.SAME
     assert judged(trajectory_row(1, float("nan"), loss=float("nan"))) is Verdict.DIFFERS
 
 

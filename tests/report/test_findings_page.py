@@ -1,12 +1,14 @@
 import itertools
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conformance.judge.judge import Judged, Judgement
-from conformance.judge.verdict import Finding, Status
+from conformance.judge.known import stale
+from conformance.judge.verdict import Finding, Status, Verdict
 from conformance.report import build, build_findings, build_known, pages, views
 from conformance.report.build import RunInfo
 from conformance.report.views_findings import FindingsView, GroupView
@@ -316,3 +318,115 @@ def test_nothing_found_says_so(tmp_path: Path) -> None:
     sections: Any = [*build_findings.GROUPS, "errors", "claims", "known"]
     assert page.text.count("None in this run.") == len(sections)
     assert {f"#{name}" for name in sections} <= set(page.links)
+
+
+def conforming(**facts: Any) -> views.SiteView:
+    """Return a site on which everything that was judged conforms."""
+    judged = [
+        replace(j, outcome=Returned(output=1.0), verdict=Verdict(Status.CONFORMS))
+        for j in handmade.judgement().judged
+        if j.item.target in ("torch", "mindspore")
+    ]
+    targets = {"torch": {"version": "2.13.0"}, "mindspore": {"version": "2.10.0"}}
+    made = build.site(Judgement(judged, []), RunInfo(handmade.MANIFEST, targets))
+    return replace(made, **facts)
+
+
+@pytest.mark.parametrize(
+    ("site", "told"),
+    [
+        (conforming(), ""),
+        (conforming(run=replace(conforming().run, finished=False)), "This run did not finish."),
+        (
+            conforming(targets=(views.TargetView("mindspore", "mindspore", unavailable="gone"),)),
+            "Not available in this run: mindspore.",
+        ),
+        (conforming(pages=()), ""),
+    ],
+    ids=["whole", "unfinished", "absent", "nothing judged"],
+)
+def test_nothing_found_is_good_news_only_where_all_ran(
+    site: views.SiteView, told: str, tmp_path: Path
+) -> None:
+    pages.write(site, tmp_path, ["en"])
+    html = (tmp_path / "findings.html").read_text(encoding="utf-8")
+    green = html.count('<li class="c">')
+    assert (green > 0) == site.whole == (not told and bool(site.pages))
+    for name in (
+        "findings.html",
+        "index.html",
+        *(f"operations/{p.operation}.html" for p in site.pages),
+    ):
+        assert told in Page(tmp_path / name).text
+    lived = "every worker lived to the end" in Page(tmp_path / "run.html").text
+    assert lived == site.whole
+
+
+def test_no_claim_decided_is_no_claim_upheld(tmp_path: Path) -> None:
+    site = conforming()
+    none = replace(site.findings, tallies=(), entries=(), statements=())
+    pages.write(replace(site, findings=none), tmp_path, ["en"])
+    html = (tmp_path / "findings.html").read_text(encoding="utf-8")
+    assert '<li class="n"><a href="#claims">' in html
+
+
+@pytest.mark.parametrize(
+    ("kind", "ratio", "name"),
+    [
+        (Kind.VALUE, None, "values"),
+        (Kind.DISTRIBUTION, None, "values"),
+        (Kind.RETURN_SHAPE, None, "forms"),
+        (Kind.MUTATION, 9.0, "forms"),
+        (Kind.EXCEPTION, None, "undeclared"),
+        (Kind.DTYPE_SUPPORT, None, "undeclared"),
+        (Kind.CLAIM, None, "undeclared"),
+        (Kind.VALUE, 9.0, None),
+    ],
+)
+def test_whatever_differs_is_on_the_page_once(
+    kind: Kind, ratio: float | None, name: str | None
+) -> None:
+    told = of(showing(Finding(kind, "output", "is another", ratio)))
+    listed = {one.name: one.defects for one in told.groups if one.defects}
+    assert set(listed) == {name} - {None}
+    assert {api for found in listed.values() for d in found for api in d.apis} == (
+        {"mindspore.nn.HShrink", "mindspore.ops.hardshrink"} if name else set()
+    )
+    assert bool(told.errors) == (name is None)
+
+
+def test_what_is_declared_is_not_called_undeclared() -> None:
+    judged = [
+        replace(j, verdict=replace(j.verdict, status=Status.DECLARED))
+        for j in showing(Finding(Kind.DTYPE_SUPPORT, "output", "is declared"))
+    ]
+    assert group(of(judged), "undeclared").defects == ()
+
+
+def test_wrong_values_of_random_numbers_are_found() -> None:
+    drawn = handmade.YAML.replace("    call: module\n", "    call: random\n")
+    judged = [
+        handmade.judged(case, case.pairs()[0], "mindspore", "known")
+        for case in handmade.cases(drawn)
+    ]
+    defects = group(of(judged), "values").defects
+    assert sum(defect.cases for defect in defects) == len(judged)
+    assert {api for defect in defects for api in defect.apis} == {"mindspore.nn.HShrink"}
+
+
+def test_what_has_expired_since_the_run_has_no_days_left() -> None:
+    """The judge looks at a calendar, the page only at the run: it must not contradict him."""
+    entry = handmade.KNOWN[2]
+    line = f"{entry}: expired on {entry.expires.isoformat()}"
+    assert build_known.expired(handmade.KNOWN, []) == []
+    assert build_known.expired(handmade.KNOWN, [line]) == [entry]
+    last = handmade.KNOWN[0]
+    line = f"{last}: expired on {last.expires.isoformat()}"
+    site = build.site(Judgement(handmade.judgement().judged, [line]), handmade.run_info())
+    assert [k.days for k in site.findings.known] == [0, 10, 0]
+    assert site.pages[0].pairs[1].known[0].days == 0
+
+
+def test_the_judge_says_of_an_expired_entry_what_the_page_looks_for() -> None:
+    lines = stale(handmade.KNOWN, [], {}, date(2999, 1, 1), complete=False)
+    assert build_known.expired(handmade.KNOWN, lines) == list(handmade.KNOWN)

@@ -5,11 +5,13 @@ from babel.messages import pofile
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 
+from conformance.corpus.model import Text
 from conformance.judge.verdict import Status
-from conformance.report import text
-from conformance.report.views import ParameterRowView
+from conformance.report import templating, text
+from conformance.report.views_published import ParameterRowView
 from conformance.run import outcome
 from conformance.taxonomy import Kind
+from tests.report import phrases
 
 
 def catalogue() -> Catalog:
@@ -26,7 +28,7 @@ def used() -> set[object]:
         options_map={"templates/**.j2": {"extensions": "jinja2.ext.i18n", "silent": "false"}},
         keywords={"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)},
     )
-    return {message for _, _, message, _, _ in found}
+    return {message for _, _, message, _, _ in found} | set(phrases.templates())
 
 
 def test_every_message_is_translated() -> None:
@@ -117,7 +119,7 @@ def test_row_sentences(view: ParameterRowView, english: str, chinese: str) -> No
 def test_an_unreadable_signature_is_not_called_missing() -> None:
     view = ParameterRowView("option", 1, "w", None, unknown=("mindspore",))
     told = text.row_difference(view, text.translator("en").gettext)
-    assert told == "No signature of MindSpore was read in this run"
+    assert told == "MindSpore's signature does not tell whether it has this parameter"
 
 
 @pytest.mark.parametrize(
@@ -136,3 +138,56 @@ def test_an_unreadable_signature_is_not_called_missing() -> None:
 )
 def test_roundoffs(ratio: float | None, shown: str) -> None:
     assert text.roundoffs(ratio) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("两者相同,参数名不同", "两者相同，参数名不同"),
+        ("仅支持float32;在图模式下", "仅支持float32；在图模式下"),
+        ("float32(或float16), 见文档", "float32（或float16），见文档"),
+        ("写`f(1,二),g`,再调用", "写`f(1,二),g`，再调用"),
+        ("等于(1+2)/3,shape为(1, 2)", "等于(1+2)/3,shape为(1, 2)"),
+        ("已有全角，不变。", "已有全角，不变。"),
+        ("与Module不同， Cell默认", "与Module不同，Cell默认"),
+    ],
+)
+def test_chinese_is_punctuated_like_the_official_pages(written: str, shown: str) -> None:
+    assert text.chinese(written) == shown
+    assert text.said(Text(en="a, b", zh=written), "zh") == shown
+    assert text.said(Text(en="a, b", zh=written), "en") == "a, b"
+
+
+@pytest.mark.parametrize(
+    ("what", "english", "chinese"),
+    [
+        ("signature of torch.a", "Signature of torch.a", "torch.a的签名"),
+        (
+            "heading torch.a over torch.b",
+            "Heading torch.a over the text of torch.b",
+            "标题为torch.a，内容却是torch.b",
+        ),
+        ("row input | logits", "Row of the parameter table", "参数行"),
+        ("row of {x}", "row of {x}", "row of {x}"),
+    ],
+)
+def test_what_a_claim_is_about(what: str, english: str, chinese: str) -> None:
+    assert text.about(what, text.translator("en").gettext) == english
+    assert text.about(what, text.translator("zh").gettext) == chinese
+
+
+@pytest.mark.parametrize(
+    ("claimed", "read"),
+    [
+        ("input | logits | name", ("input", "logits", (Kind.NAME,))),
+        (
+            "a | - | missing-in-mindspore, deprecated",
+            ("a", "-", (Kind.MISSING_IN_MINDSPORE, Kind.DEPRECATED)),
+        ),
+        ("a | a | same", ("a", "a", ())),
+        ("(a=1, b='x | y | z')", None),
+        ("(a=1)", None),
+    ],
+)
+def test_a_row_of_a_published_table_is_read(claimed: str, read: object) -> None:
+    assert templating.row_claim(claimed) == read

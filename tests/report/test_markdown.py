@@ -176,6 +176,23 @@ def test_every_case_is_counted(folder: Path) -> None:
         assert row.endswith(f" {' | '.join(map(str, counts))} |")
 
 
+def test_what_never_ran_is_not_said_to_have_run(tmp_path: Path) -> None:
+    case = handmade.cases()[0]
+    judged = [
+        handmade.judged(case, case.pairs()[0], target, "unavailable")
+        for target in ("torch", "mindspore")
+    ]
+    markdown.write(build.site(Judgement(judged, []), handmade.run_info()), tmp_path, ["en"])
+    assert "0 cases of this pair ran" in (tmp_path / "en" / FIRST).read_text(encoding="utf-8")
+
+
+def test_any_folder_may_be_an_area(tmp_path: Path) -> None:
+    info = replace(handmade.run_info(), paths={"shrink": "cases/50%off %s/shrink.yaml"})
+    markdown.write(build.site(handmade.judgement(), info), tmp_path, ["en", "zh"])
+    for language in ("en", "zh"):
+        assert "\n## 50%off %s\n" in (tmp_path / language / "index.md").read_text(encoding="utf-8")
+
+
 def test_a_pair_that_ran_on_fewer_targets_keeps_its_columns(tmp_path: Path) -> None:
     judgement = handmade.judgement()
     left = [

@@ -1,5 +1,6 @@
 import re
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -8,7 +9,7 @@ import pytest
 
 from conformance.judge.judge import Judged, Judgement
 from conformance.judge.verdict import Status
-from conformance.report import build, official, pages, text
+from conformance.report import build, official, pages, text, views
 from conformance.report.build import RunInfo
 from tests.report import handmade
 
@@ -63,7 +64,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
 
 
 def test_files(site: dict[str, Page]) -> None:
-    assert set(site) == {*pages.NAV, "operations/shrink.html"} - {pages.UPGRADE}
+    assert set(site) == {*pages.NAV, "operations/shrink.html"} - {pages.UPGRADE, pages.PORTS}
 
 
 def test_links_resolve_and_stay_on_this_machine(site: dict[str, Page]) -> None:
@@ -149,6 +150,36 @@ def test_rows_that_differ_come_first_and_are_explained(site: dict[str, Page]) ->
     assert ids[: len(worst)] == [p.anchor for p in worst]
 
 
+def test_a_case_may_be_called_like_a_part_of_the_page(tmp_path: Path) -> None:
+    for name in build.PARTS:
+        text = handmade.YAML.replace("id: literal", f"id: {name}")
+        judged = [
+            handmade.judged(case, pair, target, "conforms")
+            for case in handmade.cases(text)
+            for pair in case.pairs()
+            for target in ("torch", "mindspore")
+        ]
+        pages.render(Judgement(judged, []), handmade.run_info(), tmp_path, languages=("en",))
+        ids = Page(tmp_path / "operations/shrink.html").ids
+        assert len(ids) == len(set(ids)), name
+        assert f"torch.nn.Hardshrink-{name}" in ids
+
+
+def test_releases_of_one_document_are_not_mixed_up(tmp_path: Path) -> None:
+    made = build.site(handmade.judgement(), handmade.run_info())
+    (page,) = made.pages
+    older, newer = (
+        replace(claim, source=replace(claim.source, release=release))
+        for claim, release in zip(page.claims, ("r1.0", "r9.9"), strict=True)
+    )
+    site = replace(made, pages=(replace(page, claims=(older, newer)),))
+    pages.write(site, tmp_path, ["en"])
+    told = Page(tmp_path / "operations/shrink.html").text.partition("What published documents")[2]
+    _, first, second = re.split(r"A <i>page</i> \(r[19]\.[09]\)", told)
+    assert [older.published in part for part in (first, second)] == [True, False]
+    assert [newer.published in part for part in (first, second)] == [False, True]
+
+
 def test_a_run_without_signatures_still_renders(tmp_path: Path) -> None:
     index = pages.render(handmade.judgement(), RunInfo(), tmp_path, languages=("en",))
     assert "This run did not finish." in Page(index).text
@@ -171,3 +202,152 @@ def test_forty_pages_in_two_languages_take_seconds(tmp_path: Path) -> None:
     pages.render(Judgement(found, []), handmade.run_info(), tmp_path)
     # The goal is 5 s; a shared machine gets three times that before this test cries.
     assert time.perf_counter() - start < 15
+
+
+def held(table: list[bool | None], document: bool | None, example: bool | None) -> str:
+    """Whether claims on the first pair hold: by tables, by its document, by a published example."""
+    made = build.site(handmade.judgement(), handmade.run_info())
+    pair = made.pages[0].pairs[0]
+    literal, grid = pair.cases
+    expected = tuple(replace(e, holds=example) for e in literal.expected)
+    return replace(
+        pair,
+        published=tuple(views.PublishedView("r2.0", "consistent", holds) for holds in table),
+        documented=(document,),
+        cases=(replace(literal, expected=expected), grid),
+    ).held
+
+
+def test_a_pair_is_refuted_by_whoever_published_the_claim() -> None:
+    assert held([True], None, None) == "upheld"
+    assert held([True], False, None) == "refuted"
+    assert held([True], True, False) == "refuted"
+    assert held([False, True], True, True) == "refuted"
+    assert held([], None, True) == "upheld"
+    assert held([None], None, None) == "undecided"
+
+
+def test_claims_count_for_the_pair_they_are_of() -> None:
+    first, second = build.site(handmade.judgement(), handmade.run_info()).pages[0].pairs
+    assert (first.held, first.documented) == ("refuted", (False, None))
+    text = handmade.YAML.replace(
+        "{id: page,", "{id: page, pair: torch.nn.Hardshrink=mindspore.nn.HShrink,"
+    )
+    judged = [
+        handmade.judged(case, pair, target, "conforms")
+        for case in handmade.cases(text)[1:]
+        for pair in case.pairs()
+        for target in ("torch", "mindspore")
+    ]
+    first, second = build.site(Judgement(judged, []), handmade.run_info()).pages[0].pairs
+    assert (first.documented, second.documented) == ((False, None), ())
+    assert (first.held, second.held) == ("refuted", "none")
+
+
+def test_graph_mode_covers_nothing_where_it_did_not_run(tmp_path: Path) -> None:
+    for targets, told in (
+        (["torch", "mindspore:cpu:graph"], True),
+        (["torch", "mindspore"], False),
+    ):
+        info = RunInfo({**handmade.MANIFEST, "targets": targets})
+        pages.render(handmade.judgement(), info, tmp_path, languages=("en",))
+        for name in ("index.html", "run.html"):
+            assert ("covering part" in Page(tmp_path / name).text) == told
+
+
+def test_pages_of_operations_that_are_gone_go_too_but_nobody_elses(tmp_path: Path) -> None:
+    folder = tmp_path / pages.FOLDER
+    pages.render(handmade.judgement(), handmade.run_info(), tmp_path, languages=("en",))
+    (folder / "gone.html").write_text((folder / "shrink.html").read_text(encoding="utf-8"))
+    (folder / "surgery.html").write_text("<!doctype html><html lang='en'><p>By hand.", "utf-8")
+    pages.render(handmade.judgement(), handmade.run_info(), tmp_path, languages=("en",))
+    assert {path.name for path in folder.iterdir()} == {"shrink.html", "surgery.html"}
+
+
+def test_every_square_of_the_map_has_the_worst_verdict_of_its_target(tmp_path: Path) -> None:
+    judgement, info = handmade.several()
+    site = build.site(judgement, info)
+    pages.write(site, tmp_path, ["en"])
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    for page in site.pages:
+        for pair in page.pairs:
+            link = f'href="operations/{page.operation}.html#{pair.anchor}" title='
+            squares = html.partition(link)[2].partition("<span")[0]
+            seen = {
+                target.name: [
+                    j.verdict.status
+                    for j in judgement.judged
+                    if (j.item.pair.id, j.item.target) == (pair.id, target.name)
+                    and j.item.case.operation.operation == page.operation
+                ]
+                for target in site.targets
+            }
+            worst = (min(s, key=views.SEVERITY.index, default=None) for s in seen.values())
+            wanted = [f"v {views.CODES[status]}" if status else "" for status in worst]
+            assert re.findall('<i(?: class="([^"]*)")?></i>', squares) == wanted
+
+
+@pytest.mark.parametrize(
+    ("torch", "mindspore", "holds"),
+    [
+        ("conforms", "conforms", True),
+        ("conforms", "crashed", None),
+        ("conforms", "unavailable", None),
+        ("unavailable", "conforms", None),
+        ("conforms", "declared", False),
+    ],
+)
+def test_what_did_not_return_upholds_no_mapping_table(
+    torch: str, mindspore: str, holds: bool | None
+) -> None:
+    text = handmade.YAML.replace('"consistent <s>"', "consistent")
+    judged = [
+        handmade.judged(case, case.pairs()[0], target, name)
+        for case in handmade.cases(text)
+        for target, name in (("torch", torch), ("mindspore", mindspore))
+    ]
+    (pair,) = build.site(Judgement(judged, []), RunInfo()).pages[0].pairs
+    assert [said.holds for said in pair.published] == [holds]
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [("raised", True), ("conforms", False), ("crashed", None), ("unsupported", None),
+     ("unavailable", None)],
+)  # fmt: skip
+def test_what_did_not_come_back_upholds_no_documented_exception(
+    name: str, holds: bool | None
+) -> None:
+    text = handmade.YAML.replace(
+        'expect: {torch: ["0.1", "nan", "inf"], mindspore: ["0.2", "nan", "inf"]}',
+        "expect: {raises: {mindspore: ValueError}}",
+    )
+    case = handmade.cases(text)[0]
+    one = handmade.judged(case, case.pairs()[0], "mindspore", name)
+    (shown,) = build.site(Judgement([one], []), RunInfo()).pages[0].pairs[0].cases
+    assert [e.holds for e in shown.expected if e.framework == "mindspore"] == [holds]
+
+
+def test_a_case_is_called_by_its_worst_point(tmp_path: Path) -> None:
+    points = handmade.cases()[1:3]
+    judged = [
+        handmade.judged(case, case.pairs()[0], "mindspore", name)
+        for case, name in zip(points, ("conforms", "crashed"), strict=True)
+    ]
+    pages.render(Judgement(judged, []), handmade.run_info(), tmp_path, languages=("en",))
+    html = (tmp_path / "operations/shrink.html").read_text(encoding="utf-8")
+    head = html.partition('<h4 id="torch.nn.Hardshrink-grid">')[2].partition("</h4>")[0]
+    assert "✗</span> differs" in head
+    contents = html.partition('<a href="#torch.nn.Hardshrink-grid">')[2].partition("</a>")[0]
+    assert '<b class="v x">' in contents
+
+
+def test_every_finding_of_a_verdict_is_told(tmp_path: Path) -> None:
+    case = handmade.cases()[0]
+    judged = [handmade.judged(case, case.pairs()[0], "mindspore", "declared")]
+    findings = judged[0].verdict.findings
+    assert len(findings) == 3
+    pages.render(Judgement(judged, []), handmade.run_info(), tmp_path, languages=("en",))
+    told = Page(tmp_path / "operations/shrink.html").text
+    for finding in findings:
+        assert f"{text.KIND[finding.kind]} {finding.where} {finding.detail}" in told

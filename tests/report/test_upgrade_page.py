@@ -21,6 +21,7 @@ from conformance.report.build_upgrade import upgrade_view
 from conformance.report.marked import marked
 from conformance.report.views import SiteView
 from conformance.run.outcome import Crashed, Outcome, Raised
+from conformance.run.store import RunFile
 from tests.fakes import FAKES
 from tests.gate.records import declared, differs, raised, record, side
 from tests.project import Project
@@ -191,6 +192,28 @@ def test_the_verdict_is_one_sentence(page: Page, tmp_path: Path) -> None:
     assert "对比了1,234个检查项，发现3个回归问题。" in page.text
     pages.write(site(result([])), tmp_path, ["en"])
     assert "No regression among 1,234 items compared." in english(tmp_path / "upgrade.html")
+
+
+def test_an_edited_case_that_differs_now_is_not_passed_over(tmp_path: Path) -> None:
+    """The gate fails for it although it is no regression: so does the page."""
+    calm = [c for c in changes() if not c.regression]
+    found = [replace(c, unexpected=c.category is Category.CHANGED) for c in calm]
+    given = result(found)
+    assert given.exit_code == 1
+    view = upgrade_view(given)
+    assert (view.regressions, view.unexpected) == (0, 1)
+    assert view.sections[0].category is Category.CHANGED
+    pages.write(site(given), tmp_path, ["en"])
+    told = english(tmp_path / "upgrade.html")
+    assert "1 edited case differs now, and the gate fails for it." in told
+    assert "changed case ✗ 1 edited case differs now 1 1 " in told.partition("Means")[2]
+    html = (tmp_path / "upgrade.html").read_text(encoding="utf-8")
+    row = html.partition('id="changed-case"')[2].partition("shrink/grid[lambd=5]")[0]
+    assert "<details>" not in row, "what fails is not folded away"
+    operation = (tmp_path / "operations/shrink.html").read_text(encoding="utf-8")
+    since = operation.partition('<div class="since">')[2].partition("</li>")[0]
+    assert "chip x" in since
+    assert "changed case" in since
 
 
 def test_a_broken_case_before_and_after(tmp_path: Path) -> None:
@@ -498,6 +521,31 @@ def test_gate_leaves_the_same_site(project: Project) -> None:
     assert "<b>-14</b> brings bad luck" not in told
 
 
+@pytest.mark.parametrize("command", ["gate", "report"])
+def test_all_pages_are_judged_by_the_known_differences_given(
+    project: Project, command: str
+) -> None:
+    project.write(
+        "excuses.yaml",
+        "- {cases: magnitude/breaks, target: mindspore, kinds: [exception], reason: r, owner: o, "
+        "link: https://tracker.example/1, expires: 2999-01-01}\n",
+    )
+    before = RunFile.open(project.folder / "new.sqlite").manifest.get("known")
+    out = f"excused-{command}"
+    arguments = {
+        "gate": ["gate", "old.sqlite", "new.sqlite", "--html", out],
+        "report": ["report", "new.sqlite", "--against", "old.sqlite", "--out", out],
+    }
+    project.run(*arguments[command], "--known", "excuses.yaml")
+    folder = project.folder / out
+    assert "broken, and excused" in english(folder / "upgrade.html")
+    assert "Excuses 1 result:" in english(folder / "findings.html")
+    html = (folder / "operations/magnitude.html").read_text(encoding="utf-8")
+    assert '<span class="chip x"><span aria-hidden="true">✗</span> differs' not in html
+    after = RunFile.open(project.folder / "new.sqlite").manifest.get("known")
+    assert after == before, "evidence is read, not edited"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "why"),
     [
@@ -508,6 +556,7 @@ def test_gate_leaves_the_same_site(project: Project) -> None:
         (["report", "new.sqlite", "--against", "base", "-f", "csv"], 2, "the format html"),
         (["report", "new.sqlite", "--against", "base", "-o", "base"], 2, "is used already"),
         (["report", "new.sqlite", "--against", "cut.sqlite"], 3, "damaged or truncated"),
+        (["report", "new.sqlite", "--against", "cut.sqlite", "-o", "stale"], 3, "damaged"),
         (["gate", "base", "new.sqlite", "--html", "base"], 2, "is used already"),
         (["gate", "old.sqlite", "base", "--html", "x"], 2, "made from a run file"),
         (["gate", "cut.sqlite", "new.sqlite", "--html", "stale"], 3, "damaged or truncated"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from pathlib import Path
@@ -11,7 +12,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from conformance.corpus.loader import load
+from conformance.corpus import yamlmarks
+from conformance.corpus.loader import load, load_texts
 from conformance.corpus.pairs import to_wire
 from conformance.errors import CallerError, ConformanceError, CorpusError, HarnessError
 from conformance.run import outcome
@@ -30,6 +32,7 @@ from conformance.run.outcome import (
 from conformance.run.store import PlannedItem, RunFile
 from conformance.worker import wire
 
+ROOT = Path(__file__).parents[2]
 RAISED: dict[str, Any] = {
     "outcome": "raised",
     "types": ("ValueError", "Exception"),
@@ -209,6 +212,48 @@ def tamper(path: Path, statement: str, *values: Any) -> None:
     with sqlite3.connect(path) as database:
         database.execute(statement, values)
     database.close()
+
+
+def test_what_yaml_holds_is_not_read_again(run_path: Path, monkeypatch: Any) -> None:
+    read = load_texts([("a.yaml", CASES.replace("{npy: deep/x.npy}", "[2]"), Path())])
+    monkeypatch.setattr(yamlmarks, "parse", None)
+    run = RunFile.open(run_path)
+    (document,) = run.corpus().documents.values()
+    run.close()
+    assert document.operation.pairs == read.documents["absolute"].operation.pairs
+    assert document.text == CASES
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE plain SET key = 'of another reader'",
+        "UPDATE plain SET data = '{'",
+        "UPDATE plain SET data = replace(hex(zeroblob(99999)), '0', '[')",
+        "DROP TABLE plain",
+    ],
+)
+def test_what_another_reader_kept_or_nobody_can_read_is_not_used(
+    run_path: Path, statement: str
+) -> None:
+    tamper(run_path, statement)
+    run = RunFile.open(run_path)
+    assert [case.id for case in run.corpus().cases()] == ["absolute/file", "absolute/plain"]
+    run.close()
+
+
+def test_a_problem_in_what_was_kept_is_told_by_the_text(run_path: Path) -> None:
+    tamper(run_path, "UPDATE plain SET data = replace(data, 'elementwise.abs', 'no.such')")
+    run = RunFile.open(run_path)
+    (document,) = run.corpus().documents.values()
+    assert document.operation.reference == "elementwise.abs"
+    run.close()
+
+
+def test_every_case_file_is_the_same_from_json() -> None:
+    for document in load([ROOT / "cases"]).documents.values():
+        again = json.loads(json.dumps(document.marked.data))
+        assert repr(again) == repr(document.marked.data), document.path
 
 
 @pytest.mark.parametrize("name", ["../escaped.npy", "{absolute}"])

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from conformance.report import build, pages, views
+from conformance.report import build, pages, port_pages, views
 from conformance.report.build_upgrade import upgrade_view
-from tests.report import handmade, test_upgrade_page
+from tests.report import handmade, ported, test_upgrade_page
 from tests.site.browser import ROOT, Site, chromium
 
 HERE = Path(__file__).parent
@@ -35,12 +35,16 @@ def browser() -> Iterator[Browser]:
 def view() -> views.SiteView:
     """What the pages under test show."""
     made = build.site(*handmade.several())
-    return replace(made, upgrade=upgrade_view(test_upgrade_page.result()))
+    return replace(made, upgrade=upgrade_view(test_upgrade_page.result()), ports=True)
 
 
 @pytest.fixture(scope="package")
 def folder(view: views.SiteView, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pages.write(view, tmp_path_factory.mktemp("site"), ["en", "zh"]).parent
+    out = tmp_path_factory.mktemp("site")
+    for port in (ported.differing(), ported.agreeing(), ported.broken(), ported.large(300)):
+        port_pages.keep(port, out)
+    pages.write(view, out, ["en", "zh"])
+    return port_pages.refresh(out, ["en", "zh"]).parent
 
 
 @pytest.fixture

@@ -1,168 +1,191 @@
-"""A made site of ten thousand cases on four targets, rendered in a process of its own.
+"""A made run on four targets: as many operations as asked for, each of 40 cases.
 
-``python -m tests.site.scale FOLDER`` writes its pages into FOLDER and prints, as JSON, the CPU
-seconds (`cpu`) and the bound on memory (`bytes`) of the process and all its children.
+``python -m tests.site.scale RUN`` writes one of ten thousand cases, none of which shares anything
+with another: each goes through a pair of its own, so that the judge has as many oracles to ask.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import resource
 import sys
+import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from conformance.corpus.model import Text
-from conformance.judge.verdict import Finding, Status
-from conformance.report import pages, views
+import numpy as np
+
+from conformance.corpus.expand import ExpandedCase
+from conformance.corpus.loader import Corpus, load_texts
 from conformance.report.text import AREA
-from conformance.taxonomy import Kind
+from conformance.run.session import corpus_hash
+from conformance.run.store import PlannedItem, RunFile
+from conformance.worker import wire
 
-OPERATIONS, PAIRS, SINGLE, GRID = 250, 5, 4, 4
-"""Operations, pairs of each, and of each pair the cases alone and the points of one grid."""
-CASES = OPERATIONS * PAIRS * (SINGLE + GRID)
-PROCESSES = 2
-"""How many processors rendering gets, so that memory does not grow with the machine."""
-TARGETS = (
-    views.TargetView("numpy", "numpy", "1.26.4", "", "cpu", "eager"),
-    views.TargetView("torch", "torch", "2.13.0", "cuda none", "cpu", "eager"),
-    views.TargetView("mindspore", "mindspore", "2.10.0", "2d550373", "cpu", "pynative"),
-    views.TargetView("mindspore:cpu:graph", "mindspore", "2.10.0", "2d550373", "cpu", "graph"),
-)
-KINDS = (Kind.VALUE, Kind.EXCEPTION, Kind.GRADIENT, Kind.DTYPE_SUPPORT, Kind.SPECIAL_VALUES)
-PROGRAM = """import numpy as np
-import {framework}
-
-input = {framework}.tensor(np.array([[{numbers}], [{numbers}]], np.float32))
-other = {framework}.tensor(np.array([{seed}.5, -{seed}.25, 0.0], np.float32))
-output = {framework}.operation_{operation}(input, other, alpha={seed})
-print(output)
+OPERATIONS, PAIRS, SINGLE = 250, 5, 5
+"""Operations, pairs of each, and of each pair the cases beside the points of its grid."""
+DTYPES = ("float16", "float32", "float64")
+CASES = OPERATIONS * PAIRS * (SINGLE + len(DTYPES))
+EAGER, GRAPH = "mindspore", "mindspore:cpu:graph"
+TARGETS = {
+    "numpy": {"version": "1.26.4"},
+    "torch": {"version": "2.13.0", "build": "cuda none", "device": "cpu", "mode": "eager"},
+    EAGER: {"version": "2.10.0", "build": "2d550373", "device": "cpu", "mode": "pynative"},
+    GRAPH: {"version": "2.10.0", "build": "2d550373", "device": "cpu", "mode": "graph"},
+}
+Kernel = Callable[[Any], Any]
+KERNELS: dict[str, tuple[Kernel, Kernel]] = {
+    "activation.relu": (lambda x: np.maximum(x, 0), lambda x: x > 0),
+    "activation.leaky_relu": (
+        lambda x: np.where(x > 0, x, 0.01 * x),
+        lambda x: np.where(x > 0, 1, 0.01),
+    ),
+    "activation.elu": (
+        lambda x: np.where(x > 0, x, np.expm1(x)),
+        lambda x: np.where(x > 0, 1, np.exp(x)),
+    ),
+    "activation.softshrink": (
+        lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0),
+        lambda x: np.abs(x) > 0.5,
+    ),
+    "elementwise.tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
+}
+"""Reference: the function and its derivative."""
+NUMERIC = "elementwise.tanh"
+"""Has no derivative written, so that the oracle's is numeric: one in eight, as in the corpus."""
+HEAD = """\
+operation: operation_{number}
+title: {{en: Operation {number}, zh: 运算{number}}}
+reference: {reference}
+accuracy: elementwise
+gradients: [input]
+parameters: {{input: {{role: input}}}}
+summary: {{en: "The same `function`, another name.", zh: "功能一致，`名称`不同。"}}
+"""
+PAIR = """\
+- torch: {torch}
+  mindspore: {mindspore}
+  mindspore_names: {{input: x}}
+  torch_only: {{inplace: absent}}
+  published: {{r2.0: consistent}}
+  differences:
+    - kind: value
+      cases: [case-{pair}-0]
+      note: {{en: Another value than PyTorch's on CPU., zh: CPU上的结果与PyTorch不同。}}
+      instead: {{en: "Compute in `float32` and cast back.", zh: "以`float32`计算后再转换。"}}
+"""
+CASE = """\
+- id: {id}
+  title: {{en: What {id} asks, zh: {id}检验的内容}}
+  pairs: ["{torch}=*"]
+  {what}
 """
 
 
-def site() -> views.SiteView:
-    """Return the site, the same every time."""
+def corpus(operations: int) -> Corpus:
+    """Return the case files."""
+    areas = list(AREA)
+    texts = ((f"cases/{areas[n % len(areas)]}/operation_{n}.yaml", n) for n in range(operations))
+    return load_texts((path, _document(number), Path()) for path, number in texts)
+
+
+def _document(number: int) -> str:
+    analytic = [name for name in KERNELS if name != NUMERIC]
+    reference = NUMERIC if number % 8 == 7 else analytic[number % len(analytic)]
+    pairs = "".join(PAIR.format(pair=pair, **_apis(number, pair)) for pair in range(PAIRS))
+    cases = "".join(text for pair in range(PAIRS) for text in _cases(number, pair))
+    head = HEAD.format(number=number, reference=reference)
+    return f"{head}pairs:\n{textwrap.indent(pairs, '  ')}cases:\n{textwrap.indent(cases, '  ')}"
+
+
+def _apis(number: int, pair: int) -> dict[str, str]:
+    return {
+        "torch": f"torch.nn.functional.operation_{number}_{pair}",
+        "mindspore": f"mindspore.mint.nn.functional.operation_{number}_{pair}",
+    }
+
+
+def _cases(number: int, pair: int) -> Iterator[str]:
+    drawn = random.Random(number * PAIRS + pair)
+    torch = _apis(number, pair)["torch"]
+    for case in range(SINGLE):
+        values = [[round(drawn.gauss(), 4) for _ in range(4)] for _ in range(3)]
+        what = f"inputs: {{input: {{value: {values}, dtype: float32}}}}"
+        yield CASE.format(id=f"case-{pair}-{case}", torch=torch, what=what)
+    seed, grid = drawn.randrange(10**6), f"grid: {{dtype: [{', '.join(DTYPES)}]}}"
+    what = f"{grid}\n  inputs: {{seed: {seed}, input: {{randn: [4, 5]}}}}"
+    yield CASE.format(id=f"grid-{pair}", torch=torch, what=what)
+
+
+def write(path: Path, operations: int = OPERATIONS) -> None:
+    """Write the run file, the same every time."""
+    made = corpus(operations)
+    run = RunFile.create(path)
+    run.note(
+        corpus=corpus_hash(made), targets=list(TARGETS), started="2026-01-02T03:04:05+00:00",
+        finished="2026-01-02T04:05:06+00:00", complete=True, required=False,
+        command=["conformance", "run"],
+    )  # fmt: skip
+    run.keep_corpus(made)
+    cases = list(made.cases())
+    run.plan(
+        PlannedItem(case.id, case.hash, case.pairs()[0].id, target, case.id)
+        for case in cases
+        for target in TARGETS
+    )
+    for target, info in TARGETS.items():
+        run.target(target, info)
+    run.describe("torch", _described("torch", "(input, inplace=False)", operations))
+    run.describe(EAGER, _described("mindspore", "(x)", operations))
     drawn = random.Random(7)
-    run = views.RunView("conformance run --all", "2026-01-02T03:04:05+00:00", "corpus")
-    return views.SiteView(run, TARGETS, tuple(_page(n, drawn) for n in range(OPERATIONS)))
-
-
-def _page(number: int, drawn: random.Random) -> views.PageView:
-    area = list(AREA)[number % len(AREA)]
-    return views.PageView(
-        operation=f"operation_{number}",
-        title=Text(en=f"Operation {number}", zh=f"运算{number}"),
-        targets=TARGETS,
-        pairs=tuple(_pair(number, pair, drawn) for pair in range(PAIRS)),
-        area=area,
-        path=f"cases/{area}/operation_{number}.yaml",
+    run.add(
+        (target, case.id, _outcome(case, target, drawn)) for case in cases for target in TARGETS
     )
+    run.close()
 
 
-def _pair(operation: int, number: int, drawn: random.Random) -> views.PairView:
-    torch = f"torch.nn.functional.operation_{operation}_{number}"
-    mindspore = f"mindspore.mint.nn.functional.operation_{operation}_{number}"
-    anchor = f"pair-{number}"
-    names = ("input", "other", "alpha", "out")
-    cases = [_case(f"{anchor}-case-{n}", operation, 1, drawn) for n in range(SINGLE)]
-    cases.append(_case(f"{anchor}-grid", operation, GRID, drawn))
-    difference = views.DifferenceView(
-        kind=drawn.choice(KINDS),
-        note=Text(en="Another value than PyTorch's on CPU.", zh="CPU上的结果与PyTorch不同。"),
-        instead=Text(en="Compute in `float32` and cast back.", zh="以`float32`计算后再转换。"),
-        targets=("mindspore",),
-        evidence=(views.EvidenceView(cases[0].id, cases[0].anchor),),
-    )
-    status = drawn.choices(tuple(Status), (80, 10, 2, 3, 5))[0]
-    return views.PairView(
-        id=f"{torch}={mindspore}",
-        anchor=anchor,
-        torch=torch,
-        mindspore=mindspore,
-        signatures=tuple(
-            views.SignatureView(framework, api, "(input, other, *, alpha=1, out=None)", "2")
-            for framework, api in (("torch", torch), ("mindspore", mindspore))
-        ),
-        rows=tuple(
-            views.ParameterRowView("option", n, name, name, None, None, (Kind.NAME,))
-            for n, name in enumerate(names, 1)
-        ),
-        summary=Text(en="The same `function`, another name.", zh="功能一致，`名称`不同。"),
-        differences=(difference,),
-        published=(views.PublishedView("r2.0", "consistent", drawn.choice((True, False, None))),),
-        cases=tuple(cases),
-        aspects=tuple(
-            views.AspectView(
-                "Values", dtype, tuple(views.AspectCell(status, 8, 7, 1.5) for _ in TARGETS)
-            )
-            for dtype in ("float16", "float32", "float64")
-        ),
-    )
+def _described(framework: str, text: str, operations: int) -> Iterator[dict[str, Any]]:
+    given = (part.partition("=") for part in text.strip("()").split(", "))
+    parameters = [
+        {"name": name, "kind": "positional-or-keyword", "default": default or None}
+        for name, _, default in given
+    ]
+    for number in range(operations):
+        for pair in range(PAIRS):
+            yield {
+                "api": _apis(number, pair)[framework], "exists": True, "error": "",
+                "source": "signature", "text": text, "parameters": parameters, "overloads": [],
+                "deprecated": [], "call_text": None, "call_parameters": None,
+            }  # fmt: skip
 
 
-def _case(anchor: str, operation: int, points: int, drawn: random.Random) -> views.CaseView:
-    name = anchor.rpartition("-")[2] if points == 1 else "grid"
-    made = tuple(_point(anchor, name, n if points > 1 else None, drawn) for n in range(points))
-    return views.CaseView(
-        id=f"case-{name}",
-        anchor=anchor,
-        title=Text(en=f"What case {name} asks", zh=f"用例{name}检验的内容"),
-        points=made,
-        shown=made[0],
-        code=tuple(
-            views.CodeView(f, _program(f, operation, drawn), "[0.1 0.2]\n[0.3 0.4]", f)
-            for f in ("torch", "mindspore")
-        ),
-    )
+def _outcome(case: ExpandedCase, target: str, drawn: random.Random) -> dict[str, Any]:
+    """What the target did: PyTorch is right, MindSpore now and then is not."""
+    lot = drawn.random() if target in (EAGER, GRAPH) else 1.0
+    common = {"duration": 1e-5, "stage": "call", "types": ["ValueError", "Exception"]}
+    if lot < 0.02:
+        message = f"For 'Operation', the input must be less than {lot:.6g}, but got {case.id}."
+        return {**common, "outcome": "raised", "message": message}
+    if lot < 0.04:
+        message = f"Unsupported op [Operation] on CPU, for {case.id}."
+        return {**common, "outcome": "unsupported", "message": message, "reason": "dtype"}
+    if lot < 0.045:
+        return {**common, "outcome": "crashed", "signal": "SIGFPE", "stderr": f"died in {case.id}"}
+    declared = case.case.id.endswith("-0") and target in (EAGER, GRAPH)
+    return _returned(case, 1.01 if declared or lot < 0.1 else 1.0)
 
 
-def _program(framework: str, operation: int, drawn: random.Random) -> str:
-    numbers = ", ".join(f"{drawn.gauss():.4f}" for _ in range(4))
-    return PROGRAM.format(
-        framework=framework, operation=operation, numbers=numbers, seed=drawn.randrange(10**6)
-    )
-
-
-def _point(anchor: str, name: str, number: int | None, drawn: random.Random) -> views.PointView:
-    label = "" if number is None else f"alpha={number}"
-    return views.PointView(
-        id=f"case-{name}[{label}]" if label else f"case-{name}",
-        label=label,
-        anchor=f"{anchor}-{number}" if label else anchor,
-        verdicts=tuple(_verdict(target.name, drawn) for target in TARGETS),
-        peer=views.PeerView(drawn.random() * 1e-6, drawn.random() * 1e-6, ("torch", "mindspore")),
-    )
-
-
-def _verdict(target: str, drawn: random.Random) -> views.VerdictView:
-    status = drawn.choices(tuple(Status), (80, 10, 2, 3, 5))[0]
-    ratio = round(10 ** drawn.uniform(-2, 6), 3)
-    budget = 16.0
-    if status is Status.CONFORMS:
-        return views.VerdictView(target, status, "returned", "", ratio % budget, ratio % 8, budget)
-    kind = drawn.choice(KINDS)
-    detail = f"element ({drawn.randrange(99)}, 1) is {ratio}, the reference says {ratio / 3:.6g}"
-    raised = f"ValueError: For 'Operation', alpha must be less than {ratio}, but got {budget}"
-    findings = (Finding(kind, "output", detail, ratio),)
-    if status is Status.NOT_COMPARABLE:
-        return views.VerdictView(target, status, "raised", raised, why=raised)
-    return views.VerdictView(
-        target, status, "returned", "", ratio, None, budget, (kind,), findings, duration=0.001
-    )
-
-
-def main(folder: Path) -> None:
-    """Write the site into `folder`, and say what it took."""
-    processors = sorted(os.sched_getaffinity(0))[:PROCESSES]
-    os.sched_setaffinity(0, processors)
-    pages.write(site(), folder, ["en", "zh"])
-    own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    # The greatest child's peak, once for each child; what they share is counted every time.
-    peak = 1024 * (own.ru_maxrss + PROCESSES * children.ru_maxrss)
-    cpu = sum(used.ru_utime + used.ru_stime for used in (own, children))
-    print(json.dumps({"cpu": cpu, "bytes": peak}))
+def _returned(case: ExpandedCase, factor: float) -> dict[str, Any]:
+    function, derivative = KERNELS[str(case.operation.reference)]
+    x = case.arrays["input"]
+    wide = x.astype(np.float64)
+    output = np.asarray(factor * function(wide), x.dtype)
+    gradient = np.asarray(derivative(wide) * wire.cotangent(x.shape, 0), x.dtype)
+    return {
+        "outcome": "returned", "duration": 1e-5, "output": wire.pack(x.dtype.name, output),
+        "gradients": {"input": wire.pack(x.dtype.name, gradient)}, "mutated": {}, "state": {},
+    }  # fmt: skip
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    write(Path(sys.argv[1]))

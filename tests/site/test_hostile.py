@@ -11,8 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from conformance.corpus.model import Text
-from conformance.report import build, pages, views
-from tests.report import handmade
+from conformance.port.phrase import Phrase
+from conformance.report import build, pages, port_pages, views
+from tests.report import handmade, ported
 from tests.site.browser import Site
 from tests.site.test_standards import errors
 
@@ -27,6 +28,7 @@ LONG = HOSTILE + "A" * 2**20
 OURS = {
     "anchor", "framework", "frameworks", "name", "operation", "outcome", "outcomes", "target",
     "targets", "unknown",
+    "Divergence.kind", "TensorRow.what",
     "GroupView.about", "GroupView.title", "ParameterRowView.category", "TallyView.of",
     "TallyView.what",
 }  # fmt: skip
@@ -35,7 +37,7 @@ OURS = {
 
 def poisoned(value: Any, said: str) -> Any:
     """Return a view in which every text that others may write is `said`."""
-    if type(value) is str:
+    if type(value) in (str, Phrase):
         return said
     if isinstance(value, Text):
         return Text(en=said[: pages.LONGEST], zh=said[: pages.LONGEST])
@@ -68,7 +70,10 @@ def plain() -> views.SiteView:
 @pytest.fixture(scope="module")
 def poison(plain: views.SiteView, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("hostile")
-    return pages.write(poisoned(plain, HOSTILE), out, ["en", "zh"]).parent
+    port = poisoned(dataclasses.replace(ported.differing(), config=None), HOSTILE)
+    port_pages.keep(dataclasses.replace(port, config={HOSTILE: [HOSTILE]}), out)
+    pages.write(dataclasses.replace(poisoned(plain, HOSTILE), ports=True), out, ["en", "zh"])
+    return port_pages.refresh(out, ["en", "zh"]).parent
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

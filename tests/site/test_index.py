@@ -260,3 +260,16 @@ def test_without_scripts_everything_is_there(site: Site, view: views.SiteView) -
         assert listed(page) == wanted(view)
         assert not page.locator("form.filters").is_visible()
         assert not page.locator(".languages").is_visible()
+
+
+def test_a_total_leads_to_the_pairs_it_counts(site: Site, page: Page, view: views.SiteView) -> None:
+    page.goto(site.url())
+    page.locator(".totals .d a").click()
+    expect(page.get_by_role("combobox", name="Verdict")).to_have_value("d")
+    expect(page.locator("#operations")).to_be_in_viewport()
+    assert "verdict=d" in urlsplit(page.url).fragment
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.locator("#operations")).to_be_in_viewport()
+    assert other.evaluate("scrollY") > 100
+    expect(page.locator(".filters .shown")).to_have_text(str(len(wanted(view, verdict="d"))))

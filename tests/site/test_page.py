@@ -9,6 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from conformance.judge.verdict import Status
 from conformance.report import views
 from tests.site.browser import Site
 
@@ -150,6 +151,42 @@ def test_a_link_into_closed_details_opens_them(
         assert not page.locator(f"id={inside}").is_visible()
         follow()
         expect(page.locator(f"id={inside}")).to_be_in_viewport()
+
+
+def test_what_differs_and_the_first_case_are_unfolded(
+    site: Site, page: Page, view: views.SiteView
+) -> None:
+    seen = set()
+    cases = "[...document.querySelectorAll('details.case')]"
+    for shown in view.pages:
+        page.goto(site.url(f"operations/{shown.operation}.html"))
+        wanted = [
+            [case.anchor, number == 0 or case.status is Status.DIFFERS]
+            for pair in shown.pairs
+            for number, case in enumerate(pair.cases)
+        ]
+        found = f"{cases}.map((d) => [d.querySelector('h4').id, d.open])"
+        assert page.evaluate(found) == wanted
+        for anchor, unfolded in wanted:
+            if not unfolded:
+                page.locator(f"id={anchor}").click()
+                expect(page.locator(f"details.case:has([id='{anchor}'])")).to_have_attribute(
+                    "open", ""
+                )
+            seen.add(unfolded)
+    assert seen == {True, False}
+
+
+def test_a_phone_shows_every_cell_of_the_parameter_table(site: Site, page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(site.url(OPERATION))
+    cells = page.locator("table.parameters").first.locator("th, td").all()
+    assert len(cells) > 10
+    for cell in cells:
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 360
+        assert cell.evaluate("(e) => e.scrollWidth <= e.clientWidth + 1"), cell.inner_text()
 
 
 def test_every_link_resolves(site: Site, page: Page) -> None:

@@ -1,24 +1,24 @@
-"""Ten thousand cases on four targets: what rendering them takes, and how fast the index answers."""
+"""Ten thousand cases on four targets: what `conformance report` takes, and how fast the index is.
+
+Nothing is rendered here that was not judged: the command starts from a run file.
+"""
 
 from __future__ import annotations
 
 import filecmp
-import json
-import os
-import statistics
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.site import scale
 from tests.site.browser import ROOT, Site
+from tests.site.cost import Cost, cost
 
 pytestmark = pytest.mark.timeout(900)
 TYPED = ["o", "op", "operation_1", "operation_12", "operation_123", "operation_1", "1", "mint"]
+TRIES = 10
 PRESS = """async (typed) => {
     const field = document.querySelector("#q");
     field.value = typed;
@@ -32,73 +32,62 @@ PRESS = """async (typed) => {
 }"""
 
 
-def rendered(folder: Path, seed: str) -> dict[str, Any]:
-    """Render in a process of its own, and return what it says it took."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.site.scale", folder],
-        cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return dict(json.loads(ran.stdout))
+def report(run: Path, folder: Path, seed: str = "1") -> Cost:
+    command = [sys.executable, "-m", "conformance", "report", str(run), "--out", str(folder)]
+    return cost(command, ROOT, {"PYTHONHASHSEED": seed})
 
 
 @pytest.fixture(scope="module")
-def renderings(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, dict[str, Any]]]:
-    folders = [tmp_path_factory.mktemp("scale") for _ in range(2)]
-    return [(folder, rendered(folder, seed)) for folder, seed in zip(folders, "12", strict=True)]
+def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cost]:
+    """The site of the whole run, and what it took to judge and to render it."""
+    folder = tmp_path_factory.mktemp("scale")
+    scale.write(folder / "run.sqlite")
+    return folder / "site", report(folder / "run.sqlite", folder / "site")
 
 
 @pytest.fixture
-def large(renderings: list[tuple[Path, dict[str, Any]]], browser: Browser) -> Site:
-    return Site(renderings[0][0], browser)
+def large(reported: tuple[Path, Cost], browser: Browser) -> Site:
+    return Site(reported[0], browser)
 
 
-def test_ten_thousand_cases_take_a_minute_and_a_gigabyte(
-    renderings: list[tuple[Path, dict[str, Any]]],
-) -> None:
+def test_ten_thousand_cases_take_a_minute_and_a_gigabyte(reported: tuple[Path, Cost]) -> None:
+    folder, took = reported
     assert scale.CASES == 10_000
-    for folder, took in renderings:
-        # CPU time, so that a busy machine does not fail: on an idle one it bounds the wall's.
-        assert took["cpu"] < 60
-        assert took["bytes"] < 2**30
-        assert len(list(folder.rglob("*.html"))) > scale.OPERATIONS
-        assert (folder / "index.html").stat().st_size < 3 * 2**20
+    assert took.bound < 60, took
+    assert took.memory < 2**30, took
+    assert len(list(folder.rglob("*.html"))) > scale.OPERATIONS
+    assert (folder / "index.html").stat().st_size < 3 * 2**20
 
 
-def test_rendering_again_writes_the_same_bytes(
-    renderings: list[tuple[Path, dict[str, Any]]],
-) -> None:
-    (left, _), (right, _) = renderings
+def test_reporting_again_writes_the_same_bytes(tmp_path: Path) -> None:
+    """Judged and rendered by several processes, which are not ready in the same order."""
+    scale.write(tmp_path / "run.sqlite", operations=25)
+    left, right = tmp_path / "left", tmp_path / "right"
+    for folder, seed in ((left, "1"), (right, "2")):
+        report(tmp_path / "run.sqlite", folder, seed)
     names = sorted(str(p.relative_to(left)) for p in left.rglob("*") if p.is_file())
+    assert len(names) > 25
     assert names == sorted(str(p.relative_to(right)) for p in right.rglob("*") if p.is_file())
     assert filecmp.cmpfiles(left, right, names, shallow=False) == (names, [], [])
 
 
 @pytest.mark.parametrize("at", ["form.filters", "#list"])
 def test_a_keystroke_is_answered_within_a_tenth_of_a_second(large: Site, at: str) -> None:
+    """By the wall's clock, until the next frame is painted.
+
+    Whoever else uses the machine can only lengthen it: each key is pressed a few times, and the
+    shortest answer is the page's.  Every key must be answered in time, not most of them.
+    """
     with large.visitor() as visitor:
         page = visitor.new_page()
         page.goto(large.url())
         page.locator(at).scroll_into_view_if_needed()
-        page.evaluate(PRESS, "")
-        spent, waited = zip(*(press(page, typed) for typed in TYPED), strict=True)
+        waited: dict[str, float] = {}
+        for _ in range(TRIES):
+            page.evaluate(PRESS, "")
+            for typed in TYPED:
+                took = page.evaluate(PRESS, typed)
+                waited[typed] = min(took, waited.get(typed, took))
         shown = page.locator("output .shown").inner_text()
     assert shown == str(scale.OPERATIONS * scale.PAIRS)
-    # The page's own time: script, style, layout and paint, without what else the machine does.
-    assert statistics.median(spent) < 0.1, (spent, waited)
-
-
-def press(page: Page, typed: str) -> tuple[float, float]:
-    """Return the seconds of CPU until the next frame is there, and the wall's."""
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def spent() -> float:
-        found = session.send("Performance.getMetrics")["metrics"]
-        return float(next(m["value"] for m in found if m["name"] == "TaskDuration"))
-
-    before = spent()
-    waited = page.evaluate(PRESS, typed) / 1000
-    after = spent()
-    session.detach()
-    return after - before, waited
+    assert max(waited.values()) < 100, waited

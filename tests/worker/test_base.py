@@ -53,7 +53,7 @@ def mini(monkeypatch: pytest.MonkeyPatch) -> MiniAdapter:
     root, sub = types.ModuleType("mini"), types.ModuleType("mini.sub")
 
     def warn(input: Any) -> Any:
-        for word in ("first", "second"):
+        for word in ("first", "second \udc80"):
             warnings.warn(word, DeprecationWarning, stacklevel=1)
         return input
 
@@ -240,8 +240,9 @@ def test_warnings_are_kept_all_and_in_order(mini: MiniAdapter) -> None:
         reply = mini.execute(message(step("mini.warn", "x"), x=arr([1])))
         assert reply["warnings"] == (
             ("DeprecationWarning", "first"),
-            ("DeprecationWarning", "second"),
+            ("DeprecationWarning", "second ?"),
         )
+        assert execnet.loads(execnet.dumps(reply)) == reply  # half characters would not travel
     assert "warnings" not in mini.execute(message(step("mini.abs", "x"), x=arr([1])))
 
 

@@ -103,11 +103,27 @@
   form.hidden = false;
   form.addEventListener("input", () => { apply(); save(); });
   form.addEventListener("reset", () => setTimeout(() => { apply(); save(); }));
+  for (const total of document.querySelectorAll(".totals [data-verdict]")) {
+    total.addEventListener("click", (event) => {
+      event.preventDefault();
+      form.elements.verdict.value = total.dataset.verdict;
+      apply();
+      save();
+      document.getElementById("operations").scrollIntoView();
+      form.elements.verdict.focus({preventScroll: true});
+    });
+  }
   form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", () => {
     if (/^#\w+=/.test(location.hash) || !location.hash) restore();
   });
-  if (/^#\w+=/.test(location.hash)) restore(); else apply();
+  if (/^#\w+=/.test(location.hash)) {
+    // Whoever is sent a link to a view is to see it, not what is above it.
+    restore();
+    document.getElementById("operations").scrollIntoView();
+  } else {
+    apply();
+  }
 
   document.querySelector(".map").addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from conformance.port.result import ForwardRow, Measure, Verdict
+from conformance.port.sentence import sentence
+
+MEASURE = Measure(1e-6, 1e-6, 1e-7, 1.0)
+
+
+def forward(verdict: Verdict, problem: str = "") -> ForwardRow:
+    return ForwardRow("default", False, "pynative", 0, (MEASURE,), verdict, problem)
+
+
+def test_what_cannot_be_told_of_training_is_not_said_of_outputs() -> None:
+    told = sentence(
+        Verdict.UNRESOLVED, [forward(Verdict.SAME)], None, [], unclear=["step of w: too small"]
+    )
+    assert told == (
+        "Same function forward, but it cannot be told whether it trains alike: "
+        "step of w: too small."
+    )
+
+
+def test_what_cannot_be_told_of_outputs() -> None:
+    rows = [forward(Verdict.SAME), forward(Verdict.UNRESOLVED, "no signal")]
+    told = sentence(Verdict.UNRESOLVED, rows, None, [], unclear=["step of w: too small"])
+    assert told == "It cannot be told whether the port is the same function: no signal."
