@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from conformance.notebook import verify_port as verify_port
 
 __version__ = "0.1.0"
 
@@ -38,3 +40,16 @@ def results(*runs: str | PathLike[str]) -> pd.DataFrame:
     finally:
         for file in files:
             file.close()
+
+
+def __getattr__(name: str) -> Any:
+    """Import `verify_port` when it is asked for: what it needs takes a second."""
+    if name != "verify_port":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from conformance.notebook import verify_port  # noqa: PLC0415
+
+    return verify_port
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "verify_port"])

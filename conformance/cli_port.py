@@ -44,12 +44,18 @@ def verify(
     config: Config,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder of the page.", show_default="reports/ports"),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder of the site: the page goes into its ports/.",
+            show_default="reports",
+        ),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write everything found as JSON.")] = None,
     cases: Annotated[
-        Path, typer.Option(help="The corpus, for what is known of each layer.")
-    ] = Path("cases"),
+        Path | None,
+        typer.Option(help="The corpus, for what is known of each layer.", show_default="cases"),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Draws of values and inputs.", show_default="CONFIG's")
     ] = None,

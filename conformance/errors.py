@@ -50,15 +50,18 @@ class PortFailed(HarnessError):
     """One side of a port could not do what was asked of it; one line that says which and what.
 
     `kind` names the failure where there is a name for it: ``NaN``, ``OutOfMemory``, ``NoKernel``,
-    ``Import``, ``Build``, ``Checkpoint``, ``Random``, ``Died``, ``Hung``, or an exception's class.
-    `layer` is the layer in which it happened, None when in none.
+    ``Import``, ``Arguments``, ``Build``, ``Checkpoint``, ``Random``, ``Died``, ``Hung``, or an
+    exception's class.
+    `layer` is the layer in which it happened, None when in none; `said` is the line without who
+    and where.
     """
 
     def __init__(
         self, message: str, *, side: str = "", method: str = "", kind: str = "",
-        layer: str | None = None,
+        layer: str | None = None, said: str = "",
     ) -> None:  # fmt: skip
         super().__init__(message)
+        self.said = said or message
         self.side, self.method, self.kind, self.layer = side, method, kind, layer
 
     @property

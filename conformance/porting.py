@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import typer
 
 from conformance.corpus import loader
+from conformance.errors import CallerError
 from conformance.port import checkpoint, kernels, static
 from conformance.port import propose as proposing
 from conformance.port.both import Both, Plan
+from conformance.port.located import located
 from conformance.port.model import Framework
+from conformance.port.phrase import Phrase
 from conformance.port.portfile import PortFile, load
 from conformance.port.remote import Build, RemoteSide
+from conformance.port.result import PortResult
 from conformance.port.result_json import as_json
 from conformance.port.side import Side
 from conformance.port.verify import Known
@@ -26,8 +31,11 @@ from conformance.run.target import Target
 
 MODEL_SEED = 0
 """What frameworks' generators are seeded with while they build."""
-OUT = Path("reports/ports")
-"""Where pages go when nobody says so."""
+SAVED = (".ckpt", ".safetensors")
+CASES = Path("cases")
+"""The corpus, when nobody says so."""
+OUT = Path("reports")
+"""The site that a page is put into when nobody says so."""
 
 
 def verify(
@@ -35,7 +43,7 @@ def verify(
     *,
     out: Path | None,
     json_path: Path | None,
-    cases: Path,
+    cases: Path | None,
     seeds: int | None,
     timeout: float,
     save: Path | None,
@@ -43,11 +51,14 @@ def verify(
     """Verify a port, print what was found, leave it as JSON and as a page; exits 1 unless same."""
     file = load(config)
     known = knowledge(cases)
-    with sides(file, timeout) as (torch, port):
+    if save is not None:
+        _savable(save)
+    with located(file), sides(file, timeout) as (torch, port):
         plan = planned(file, seeds)
         result = compare(torch, port, plan, known, lambda line: typer.echo(line, err=True))
         if save is not None:
             kept(torch, port, plan, save)
+    result = noted(result, known)
     result = replace(result, config=file.config.model_dump(mode="json", exclude_unset=True))
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +72,7 @@ def verify(
 def propose(config: Path, *, timeout: float) -> None:
     """Print the map of tensors, and the rules that say it; exits 1 where it is not complete."""
     file = load(config)
-    with sides(file, timeout) as (torch, port):
+    with located(file), sides(file, timeout) as (torch, port):
         inventories = Inventory.of(torch), Inventory.of(port)
     rows = map_weights(*inventories, file.config.weights)
     typer.echo(proposing.table(rows))
@@ -69,13 +80,34 @@ def propose(config: Path, *, timeout: float) -> None:
     raise typer.Exit(1 if any(row.problem for row in rows) else 0)
 
 
-def knowledge(cases: Path) -> Known:
-    """Return what a corpus knows of layers; nothing where there is none."""
-    if not cases.exists():
-        return Known()
+def knowledge(cases: Path | None = None) -> Known | None:
+    """Return what a corpus knows of layers; None where the default folder is not there.
+
+    Raises CallerError where a folder is named that is not there.
+    """
+    if cases is None and not CASES.exists():
+        return None
+    return _knowledge(cases or CASES, Path.cwd())
+
+
+@lru_cache(maxsize=1)
+def _knowledge(cases: Path, folder: Path) -> Known:  # noqa: ARG001
+    """Read the corpus `cases`, once for the folder it is relative to."""
     corpus = loader.load([cases])
     operations = [document.operation for document in corpus.documents.values()]
     return Known(static.pages(corpus), kernels.known(operations))
+
+
+def noted(result: PortResult, known: Known | None) -> PortResult:
+    """Return `result` with a note where no corpus was at hand."""
+    if known is not None:
+        return result
+    words = Phrase(
+        "no corpus in {folder}: causes lead to no pages, and kernels that are known to be less "
+        "exact are not told from mistakes",
+        folder=str(CASES),
+    )
+    return replace(result, notes=(*result.notes, words))
 
 
 def planned(file: PortFile, seeds: int | None = None) -> Plan:
@@ -120,6 +152,14 @@ def started_side(file: PortFile, framework: Framework, timeout: float) -> Side:
     if config.weights is not None:
         side.load(str(file.resolve(config.weights)))
     return side
+
+
+def _savable(path: Path) -> None:
+    """Raise CallerError for a checkpoint that could not be written: before anything runs."""
+    if path.suffix not in SAVED:
+        raise CallerError(f"--save {path}: give it one of the endings {', '.join(SAVED)}")
+    if not path.absolute().parent.is_dir():
+        raise CallerError(f"--save {path}: no folder {path.parent}; make it first")
 
 
 def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:

@@ -62,7 +62,9 @@ class Asking:
         inside = f" in layer {layer}" if layer else " in the model" if layer == "" else ""
         what = f"{method} {self.named}" if method == "build" else method
         line = f"{place}{self.framework} side, {what}{inside}: {message}"
-        return PortFailed(line, side=self.framework, method=method, kind=kind, layer=layer)
+        return PortFailed(
+            line, side=self.framework, method=method, kind=kind, layer=layer, said=message
+        )
 
     def layers(self) -> list[LayerInfo]:
         """See `Side`."""

@@ -91,8 +91,9 @@ class Both:
         self.give(self.plan.draws[0])
         values, held = self.torch.read(), self.port.read()
         if self.plan.loaded or self.plan.weights.convert:
-            given = held if self.plan.loaded else self._converted(values)
-            self.rows = converters.compare(self.rows, values, given, self.held).rows
+            loaded = self.plan.loaded
+            given, built = (held, {}) if loaded else (self._converted(values), self.held)
+            self.rows = converters.compare(self.rows, values, given, built).rows
         self.mistakes = mistakes(values, restore(self.rows, held))
 
     def _converted(self, values: Mapping[str, Array]) -> dict[str, Array]:

@@ -145,6 +145,7 @@ class LocalSide(Asking):
         try:
             session.adopt(model, loss, *recipes)
         except Exception as error:
+            session.release()
             told = failure(error, None)
             raise self.failed("adopt", told["type"], told["message"]) from error
 
@@ -153,7 +154,8 @@ class LocalSide(Asking):
         return self._session.answer(method, arguments)
 
     def close(self) -> None:
-        """See `Side`: there is no worker."""
+        """See `Side`: there is no worker, but what the session changed of this process."""
+        self._session.release()
 
 
 def _last_words(stderr: Path, path: Sequence[str]) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from html import escape
 from typing import Any, Literal
 
 from conformance.port.model import CallKey, Framework
@@ -180,6 +181,13 @@ class TrajectoryRow:
     perturbed: float
 
 
+_PROVEN: Mapping[bool | None, str] = {
+    True: " (confirmed)",
+    False: " (changing only this does not suffice)",
+    None: "",
+}
+
+
 @dataclass(frozen=True)
 class PortResult:
     """Everything `conformance port` found.  `sentence` is the verdict in one sentence."""
@@ -205,3 +213,21 @@ class PortResult:
     def exit_code(self) -> int:
         """0 when the port is the same function, 1 when it differs or it cannot be told."""
         return 0 if self.verdict is Verdict.SAME else 1
+
+    def __repr__(self) -> str:
+        return f"<port {self.name}: {self.verdict}. {self.sentence}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the sentence, causes, outputs and notes."""
+        causes = [f"{c.where}: {c.words}{_PROVEN[c.confirmed]}" for c in self.causes]
+        rows = [
+            f"{row.size}, {'training' if row.training else 'evaluation'}, {row.mode}: "
+            f"{row.verdict}" + (f", {row.problem}" if row.problem else "")
+            for row in self.forward
+        ]
+        parts = [f"<p><b>{escape(self.name)}: {self.verdict}</b><br>{escape(self.sentence)}</p>"]
+        for title, lines in (("Causes", causes), ("Outputs", rows), ("Notes", self.notes)):
+            if lines:
+                items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+                parts.append(f"<details open><summary>{title}</summary><ul>{items}</ul></details>")
+        return "".join(parts)

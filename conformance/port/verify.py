@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from conformance.errors import PortFailed
 from conformance.port import sentence, static
@@ -190,6 +190,9 @@ class _Verification:
                 self.notes.append(Phrase("gradients in graph mode: {why}", why=str(error)))
                 continue
             self.differentiated.append((mode, found))
+            same = sum(row.verdict is Verdict.SAME for row in found.gradients)
+            words = "{same} of {all} gradients are the same in {mode} mode"
+            self.notes.append(Phrase(words, same=same, all=len(found.gradients), mode=mode))
         if plan.steps and self.differentiated:
             self._steps(batches)
 
@@ -295,7 +298,7 @@ class _Verification:
 
     def _told(self, found: Sequence[Suspect]) -> PortResult:
         first = next((view.first for view in self.views if view.first), None)
-        gradients = [row for _, one in self.differentiated for row in one.gradients]
+        gradients = [row for mode, one in self.differentiated for row in _rows(mode, one)]
         steps = list(self.stepped.rows) if self.stepped else []
         layers = next((view for view in self.views if view.first), self.views[0]).rows
         others = [one.loss.verdict for _, one in self.differentiated]
@@ -337,6 +340,17 @@ class _Verification:
             trajectory=self.trajectory.rows if self.trajectory else (),
             notes=tuple(self.notes),
         )
+
+
+def _rows(mode: str, found: Differentiated) -> list[TensorRow]:
+    """Return rows of gradients: all of PyNative mode, of graph mode those that are not the same."""
+    if mode == "pynative":
+        return list(found.gradients)
+    return [
+        replace(row, problem=Phrase("in graph mode: {problem}", problem=row.problem))
+        for row in found.gradients
+        if row.verdict is not Verdict.SAME
+    ]
 
 
 def _any_differs(rows: Sequence[TensorRow]) -> bool:

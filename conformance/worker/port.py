@@ -8,6 +8,7 @@ own session needs to know nothing of the wire.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -89,7 +90,7 @@ class Session(Abstract):
         with _current(folder):
             self.seed(seed)
             self._take(
-                import_callable(build)(**(arguments or {})),
+                _called(build, arguments or {}),
                 loss=_loss(loss),
                 optimizer=self._recipe(optimizer),
                 schedule=self._recipe(schedule),
@@ -207,6 +208,20 @@ class Session(Abstract):
         return {"loss": float(loss), "rates": tuple(map(float, rates))}
 
 
+def _called(named: str, arguments: Mapping[str, Any]) -> Any:
+    """Return what the callable of a user's makes of `arguments`, which it must be able to take."""
+    build = import_callable(named)
+    try:
+        signature = inspect.signature(build)
+    except (TypeError, ValueError):
+        return build(**arguments)
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        raise SessionError("Arguments", f"{named}: {error}") from None
+    return build(**arguments)
+
+
 def _loss(given: Message | None) -> Callable[..., Any] | None:
     """Return what is called with output and targets; a class is made with the arguments first.
 
@@ -216,7 +231,7 @@ def _loss(given: Message | None) -> Callable[..., Any] | None:
         return None
     found, arguments = import_callable(given["build"]), given.get("arguments") or {}
     if isinstance(found, type):
-        return found(**arguments)  # type: ignore[no-any-return]
+        return _called(given["build"], arguments)  # type: ignore[no-any-return]
     if arguments:
         words = "takes no arguments here, being a function; give a class, or a function of your own"
         raise SessionError("Loss", f"{given['build']} {words}")

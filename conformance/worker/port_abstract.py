@@ -73,6 +73,9 @@ class Abstract:
     def prepare(self) -> None:
         """Called before the user's code builds; settings of the process belong here."""
 
+    def release(self) -> None:
+        """Put back what the session has changed of the process, for whoever goes on in it."""
+
     def seed(self, seed: int) -> None:
         """Seed the framework's, Python's and NumPy's default generators."""
         raise NotImplementedError

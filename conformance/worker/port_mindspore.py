@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import random
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -29,6 +31,8 @@ from conformance.worker.port_mindspore_errors import readable
 from conformance.worker.port_mindspore_passes import Passes, leaf
 from conformance.worker.port_mindspore_training import Training
 
+_CONTEXT = {"mode": ms.PYNATIVE_MODE, "pynative_synchronize": True}
+
 
 class MindSporeSession(Passes):
     """A ``mindspore.nn.Cell`` in float32.
@@ -47,9 +51,13 @@ class MindSporeSession(Passes):
             raise TargetUnavailable(f"unknown device {device!r}: {', '.join(DEVICES)}")
         if device:
             ms.set_device(DEVICES[device])
-        ms.set_context(mode=ms.PYNATIVE_MODE)
-        ms.set_context(pynative_synchronize=True)
+        self._before = {name: ms.get_context(name) for name in _CONTEXT}
+        _set_context(_CONTEXT)
         self.trainer: Training | None = None
+
+    def release(self) -> None:
+        """Put back the context that the session found."""
+        _set_context(self._before)
 
     def info(self) -> Message:
         """Return version, device and mode."""
@@ -250,6 +258,18 @@ class MindSporeSession(Passes):
                     given, wanted, head, self.trainer.parameters, graph=False
                 )
             return loss, self.trainer.step(found)
+
+
+def _set_context(context: Mapping[str, Any]) -> None:
+    """Set what is not set already, without the advice that a key is to go: nothing else resets."""
+    log = logging.getLogger(f"ME.mindspore.log.{os.getpid()}")
+    before, log.disabled = log.disabled, True
+    try:
+        for name, value in context.items():
+            if ms.get_context(name) != value:
+                ms.set_context(**{name: value})
+    finally:
+        log.disabled = before
 
 
 def _current_device() -> str:

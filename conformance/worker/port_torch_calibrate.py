@@ -5,7 +5,8 @@ loaded, or loaded in another's place, changes nothing.  Deep networks without tr
 let signals die (the logits of mobilenet_v2 are 1e-9) or explode.  So
 
 - norm scales are drawn from U(0.5, 1.5), biases from N(0, 0.2), and so is what is constant;
-- running statistics are those of a real batch;
+- running statistics are those of a real batch, moved a little, so that the same batch moves them
+  again in training;
 - weights keep what they were drawn as, but for a factor for each layer, found in the order of
   execution: its output, without its bias, gets root mean square 1 (of what varies between inputs
   at least 0.1); and where a projection's output is mostly the same for all inputs, its bias takes
@@ -31,6 +32,8 @@ SIGNAL, MOST = 0.1, 10.0
 """Least root mean square of what varies between inputs, unless the whole would exceed `MOST`."""
 BEHIND_TANH = 3.0
 """By how much a stacked recurrent layer amplifies what the one before it returns."""
+MOVED = 0.2
+"""By how much at most, in standard deviations and variances."""
 LEAST_VARIANCE = 0.01
 """Of the layer's mean: a channel that is dead in one batch must not be divided by nothing."""
 
@@ -44,7 +47,7 @@ def calibrate(model: Any, forward: Callable[[bool], Any], seed: int) -> None:
     """Change the values of `model`; `forward(training)` runs it on a batch, without randomness."""
     with torch.no_grad():
         _Draws(model, seed).draw()
-        with _running_statistics(model), _scaling(model):
+        with _running_statistics(model, seed), _scaling(model):
             forward(True)
             forward(False)  # what runs in evaluation only
 
@@ -122,8 +125,13 @@ class _Draws:
 
 
 @contextmanager
-def _running_statistics(model: Any) -> Iterator[None]:
-    """Within, a forward pass in training leaves its batch's statistics as the running ones."""
+def _running_statistics(model: Any, seed: int) -> Iterator[None]:
+    """Within, a forward pass in training leaves its batch's statistics as the running ones.
+
+    They end up `MOVED` off: where all batches are one, as from a file, nothing else would tell
+    what a layer makes of its momentum.
+    """
+    generator = torch.Generator().manual_seed(seed)
     norms = [m for m in model.modules() if isinstance(m, _NORMS[0]) and m.track_running_stats]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -133,7 +141,11 @@ def _running_statistics(model: Any) -> Iterator[None]:
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
-            norm.running_var.clamp_(min=LEAST_VARIANCE * float(norm.running_var.mean()))
+            variance = norm.running_var
+            variance.clamp_(min=LEAST_VARIANCE * float(variance.mean()))
+            draws = MOVED * (2 * torch.rand((2, *variance.shape), generator=generator) - 1)
+            norm.running_mean.add_(draws[0].to(variance) * variance.sqrt())
+            variance.mul_(1 + draws[1].to(variance))
 
 
 @contextmanager

@@ -234,7 +234,7 @@ def test_a_model_that_does_not_build_names_the_users_line(
 @pytest.mark.parametrize(
     ("build", "said"),
     [
-        ("mean", "users:mean: TypeError: mean() missing 2 required positional arguments"),
+        ("mean", "users:mean: missing a required argument: 'a'"),
         ("absent", "users.py has no 'absent'"),
         ("USERS", "users.py has no 'USERS'"),
         ("np", "users:np is not callable, but of type module"),

@@ -29,9 +29,12 @@ from tests.worker.torch_models import (
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from conformance.worker.port_torch_calibrate import MOVED
 else:
     torch = pytest.importorskip("torch")
     nn = torch.nn
+    MOVED = pytest.importorskip("conformance.worker.port_torch_calibrate").MOVED
 
 pytestmark = pytest.mark.frameworks
 
@@ -114,17 +117,21 @@ def test_no_scale_is_1_no_bias_and_no_statistic_0() -> None:
     assert len(np.unique(values["1.running_var"])) == 64
 
 
-def test_running_statistics_are_those_of_the_batch() -> None:
+def test_running_statistics_are_near_those_of_the_batch() -> None:
+    """Near, and none equal: the same batch, as from a file, must move them again in training."""
     made = calibrated(Deep())
     key = CallKey("blocks.7.norm")
     captured = made.run([IMAGES], training=True, capture=[key]).captured[key]
     given = captured.inputs[0].astype(np.float64)
     values = made.read()
-    np.testing.assert_allclose(
-        values["blocks.7.norm.running_mean"], given.mean((0, 2, 3)), rtol=1e-3, atol=1e-5
-    )
     variance = given.var((0, 2, 3), ddof=1)
-    np.testing.assert_allclose(values["blocks.7.norm.running_var"], variance, rtol=1e-3)
+    away = (values["blocks.7.norm.running_mean"] - given.mean((0, 2, 3))) / np.sqrt(variance)
+    factor = values["blocks.7.norm.running_var"] / variance
+    for moved in (away, factor - 1):
+        assert abs(moved).max() < MOVED + 1e-3
+        assert abs(moved).min() > 1e-3
+        assert (moved > 0).any()
+        assert (moved < 0).any()
     momentum = made._session.models["float32"].blocks[7].norm.momentum  # type: ignore[attr-defined]
     assert momentum == 0.1
 
@@ -283,7 +290,7 @@ def test_a_channel_that_is_dead_in_the_batch_is_not_divided_by_nothing() -> None
     with torch.no_grad():
         model[0].weight[2] = 0
     variance = calibrated(model).read()["1.running_var"]
-    assert variance[2] == pytest.approx(0.01 * variance[[0, 1, 3]].sum() / 4, rel=1e-3)
+    assert 0.6 < variance[2] / (0.01 * variance[[0, 1, 3]].sum() / 4) < 1.6
 
 
 def test_mistakes_that_default_values_hide_are_seen() -> None:
