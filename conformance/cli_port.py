@@ -44,7 +44,12 @@ def verify(
     config: Config,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder of the site: the page goes into its ports/.", show_default="reports"),
+        typer.Option(
+            "--out",
+            "-o",
+            help="The site that the page goes into.",
+            show_default="reports",
+        ),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write everything found as JSON.")] = None,
     cases: Annotated[

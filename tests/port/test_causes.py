@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,15 @@ def test_glue_says_between_which_layers() -> None:
     found = suspects(Evidence(found=[parts(glue=glue(("b1.bn2", "down"), "b2.conv1"))]))
     assert found[0].cause.where == "between b1.bn2, down and b2.conv1"
     assert "residual sum and activation" in found[0].cause.words
+
+
+def test_layers_of_one_side_are_told_with_the_glue() -> None:
+    item = replace(glue(("fc1",), "fc2"), only_port=(CallKey("act"),))
+    (found,) = suspects(Evidence(found=[parts(glue=item)]))
+    assert found.cause.words.startswith("only the port calls act there: the code between fc1 and")
+    item = replace(glue(("fc1",), "fc2"), only_torch=(CallKey("act"), CallKey("scale")))
+    (found,) = suspects(Evidence(found=[parts(glue=item)]))
+    assert found.cause.words.startswith("only PyTorch calls act, scale there: the code between")
 
 
 def test_glue_whose_formula_is_known() -> None:
