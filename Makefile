@@ -2,6 +2,7 @@
 # make test   linters, types and every test, with real PyTorch, MindSpore and Chromium
 # make baseline   run every case three times and write reports/baseline, to be committed
 # make gate   run every case and say what changed since reports/baseline; see docs/ci.md
+# make ports  verify the ports of docs/ports, in environments of their own
 # make mutation   which subtly wrong kernels the corpus notices; see docs/judge.md
 
 PYTHON ?= python3.11
@@ -15,7 +16,7 @@ MAY_DIFFER = { status=$$?; [ $$status -eq 1 ] || exit $$status; }
 export PYTHONWARNINGS :=
 
 .DEFAULT_GOAL := report
-.PHONY: report baseline gate test lint bench mutation schema clean
+.PHONY: report baseline gate test lint bench ports mutation schema clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 2; }
@@ -50,7 +51,28 @@ $(NODE): tests/site/package.json tests/site/package-lock.json
 	npm ci --prefix tests/site --no-audit --no-fund
 	@touch $@
 
-test: lint $(NODE)
+# The originals of docs/ports need a PyTorch of their own.  The ports run on the MindSpore that is
+# installed already: their environment adds MindCV to it, without the dependencies it asks for.
+VISION := .venv-vision/.installed
+MINDCV := .venv-mindcv/.installed
+PIP := python -m pip install --quiet --disable-pip-version-check
+$(VISION): docs/ports/vision.txt
+	$(PYTHON) -m venv .venv-vision
+	.venv-vision/bin/$(PIP) -r $<
+	@touch $@
+$(MINDCV): docs/ports/mindcv.txt .venv/.installed
+	$(PYTHON) -m venv .venv-mindcv
+	.venv-mindcv/bin/$(PIP) --no-deps -r $<
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$(.venv-mindcv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/frameworks.pth"
+	@touch $@
+
+PORTS := $(basename $(notdir $(wildcard docs/ports/*.yaml)))
+ports: $(PORTS:%=reports/ports/%.json)
+reports/ports/%.json: docs/ports/%.yaml $(VISION) $(MINDCV)
+	@$(BIN)/conformance port $< --json $@ || $(MAY_DIFFER)
+
+test: lint $(NODE) $(VISION) $(MINDCV)
 	$(BIN)/conformance check --signatures
 	$(BIN)/python -m pytest
 
@@ -65,4 +87,4 @@ schema: .venv/.installed
 	$(BIN)/conformance schema port > conformance/port/port.schema.json
 
 clean:
-	rm -rf .venv build dist tests/site/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-vision .venv-mindcv build dist tests/site/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -184,6 +184,15 @@ def test_a_loss_that_is_not_there_is_2_with_its_place(port: Port) -> None:
     assert said.endswith("has no 'thrice'")
 
 
+def test_an_argument_of_an_optimizer_that_is_none_is_2_with_its_place(port: Port) -> None:
+    optimizer = {"build": "models:number", "arguments": {"learning_rate": 0.25}}
+    port.changed(training={"optimizer": {"torch": optimizer, "mindspore": "models:number"}})
+    code, _, said = port.run()
+    assert code == 2
+    words = "models:number: got an unexpected keyword argument 'learning_rate'"
+    assert said == f"{port.place('0.25')}: {words}"
+
+
 def test_a_layer_that_is_none_is_2_with_its_place(port: Port) -> None:
     port.changed(layers={"second": "third"})
     code, _, said = port.run()
@@ -408,6 +417,22 @@ def test_shapes_that_cannot_match_are_1_and_named(real: Port) -> None:
     assert "Linear out_features 5, PyTorch 4" in out.splitlines()[0]
     assert "last.weight → last.weight: shape changed: (4, 8) does not become (5, 8)" in out
     assert "its shape is (4, 5), PyTorch's (4, 4)" in out
+
+
+@pytest.mark.frameworks
+def test_an_optimizer_that_cannot_run_leaves_the_rest_and_is_not_green(real: Port) -> None:
+    """``mint.optim.AdamW`` has no kernel on CPU."""
+    builds = {"torch": "torch.optim:AdamW", "mindspore": "mindspore.mint.optim:AdamW"}
+    optimizer = {side: {"build": b, "arguments": {"lr": 0.01}} for side, b in builds.items()}
+    real.changed(training={"optimizer": optimizer})
+    code, result, out = found(real)
+    assert (code, result["verdict"]) == (1, "unresolved")
+    why = "no kernel for this: in the optimizer AdamW: The kernel AdamW unregistered"
+    assert out.splitlines()[0] == (
+        "Same function forward, but it cannot be told whether it trains alike: "
+        f"mindspore side, step: {why}."
+    )
+    assert {row["verdict"] for row in result["forward"] + result["gradients"]} == {"same"}
 
 
 @pytest.mark.frameworks

@@ -32,7 +32,7 @@ class Attempts:
         self, both: Both, static: Sequence[StaticDifference], judge: Callable[[], Verdict]
     ) -> None:
         self.both, self.judge = both, judge
-        self.partners = {item.mindspore_layer: item.torch_layer for item in static}
+        self.items = {(item.mindspore_layer, item.setting): item for item in static}
         self.layers = [{layer.name: layer for layer in i.layers} for i in both.inventories]
 
     def __call__(self, suspects: Sequence[Suspect]) -> Verdict | None:
@@ -67,29 +67,42 @@ class Attempts:
 
     @contextlib.contextmanager
     def _patched(self, layer: str, setting: str) -> Iterator[None]:
-        partner = self.partners.get(layer, "")
-        torch, port = self.layers[0].get(partner), self.layers[1].get(layer)
-        if torch is None or port is None:
+        item = self.items.get((layer, setting))
+        if item is None:
             raise Impossible
-        one, other = wanted(setting, torch, port), wanted(setting, port, torch)
-        for side, name, new, old in (
-            (self.both.port, layer, one, other),
-            (self.both.torch, partner, other, one),
+        torch, port = self.layers[0][item.torch_layer], self.layers[1][layer]
+        for side, taker, giver, old, new in (
+            (self.both.port, port, torch, item.mindspore, item.torch),
+            (self.both.torch, torch, port, item.torch, item.mindspore),
         ):
-            if _patch(side, name, new):
+            if _patch(side, taker.name, wanted(setting, giver, taker, old, new)):
                 try:
                     yield
                 finally:
-                    _patch(side, name, old)
+                    _patch(side, taker.name, own(setting, taker))
                 return
         raise Impossible
 
 
-def wanted(setting: str, giver: LayerInfo, taker: LayerInfo) -> Mapping[str, Any]:
-    """Return what `taker` has to be given to have the setting of `giver`."""
+def wanted(
+    setting: str, giver: LayerInfo, taker: LayerInfo, old: str = "", new: str = ""
+) -> Mapping[str, Any]:
+    """Return what `taker` has to be given to have the setting of `giver`.
+
+    `old` and `new` are kinds, of which one is a part where a layer is several in one.
+    """
     if setting != "kind":
         return {setting: giver.settings.get(setting)}
-    return {"kind": giver.kind, **giver.settings} if giver.kind != taker.kind else {}
+    if "+" in giver.kind + taker.kind:
+        return {"kind": "+".join(new if part == old else part for part in taker.kind.split("+"))}
+    return own(setting, giver) if giver.kind != taker.kind else {}
+
+
+def own(setting: str, layer: LayerInfo) -> Mapping[str, Any]:
+    """Return what gives `layer` back the setting that it was built with."""
+    if setting != "kind":
+        return {setting: layer.settings.get(setting)}
+    return {"kind": layer.kind} if "+" in layer.kind else {"kind": layer.kind, **layer.settings}
 
 
 def _patch(side: Side, layer: str, settings: Mapping[str, Any]) -> bool:

@@ -50,10 +50,10 @@ naked.  Right ones of MindSpore 2.10 on CPU were measured at 0.3 to 5 (a convolu
 terms), those that rest on its exp at 3 to 11; a LayerNorm eps of 1e-7 for 1e-6 at 7 on inputs of
 variance 1, 79 on 0.1, GELU's tanh for erf above 1,400.  Between the budgets a setting that is known
 to differ is put right and the layer is measured again."""
-GRADIENT = Budget(same=8, differs=32, peak_same=inf, peak_differs=inf, kinks=True)
+GRADIENT = Budget(same=8, differs=32, peak_same=inf, peak_differs=inf, noise=2.0**-4, kinks=True)
 """Gradients: where float32 falls on the other side of a ReLU's kink, a draw shows a difference of
 1e-4 and more between two right implementations.  A defect shows in every draw, a kink in one of
-three to six of those of a ReLU network."""
+three to six of those of a ReLU network; in mobilenet_v2 PyTorch's own float32 is off by 1.1% so."""
 STATE = Budget(same=8, differs=32, peak_same=32, peak_differs=256)
 """Running statistics after one pass in training mode: sums over a batch."""
 STEP = Budget(same=8, differs=32, peak_same=inf, peak_differs=inf, dead=2.0**-4, noise=2.0**-4)
@@ -143,7 +143,7 @@ def _shown(measures: Sequence[Measure], budget: Budget) -> tuple[Verdict, str]:
         or median(m.floor for m in measures) > budget.dead
     ):
         return Verdict.UNRESOLVED, Phrase("no signal: next to nothing of it varies between inputs")
-    noise = median(item.torch for item in measures)
+    noise = _middle([item.torch for item in measures], budget)
     if noise > budget.noise:
         words = "PyTorch's own float32 is off by {share} of the signal: nothing finer can be told"
         return Verdict.UNRESOLVED, Phrase(words, share=f"{noise:.1%}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from conformance.port.budget import LAYER
 from conformance.port.evidence import Evidence, Suspect
+from conformance.port.initialisers import INITIALISER
 from conformance.port.phrase import Phrase, joined, listed, number
 from conformance.port.result import Cause, Divergence, StaticDifference, Verdict
 from conformance.port.settings import said
@@ -14,9 +16,6 @@ from conformance.port.settings import said
 FIRST, AT, ELSEWHERE, LIKELY, UNPROVEN = range(5)
 """Ranks: at the first divergence; at a layer that differs; elsewhere; by kind; nothing measured."""
 
-
-INITIALISER = "initialiser"
-"""How the settings begin that tell of values as built."""
 DRAWN = "p"
 """The share that dropout and stochastic depth drop: they are off wherever models are run."""
 
@@ -25,6 +24,13 @@ def suspects(evidence: Evidence) -> list[Suspect]:
     """Return all suspects of the forward passes and the running statistics, likeliest first."""
     found = [*_settings(evidence), *_values(evidence), *_unmapped(evidence)]
     explained = {layer for item in found for layer in item.layers if item.rank < UNPROVEN}
+    explained |= {
+        row.mindspore.layer
+        for item in evidence.static
+        if item.mindspore_layer in explained
+        and (row := evidence.row(item.mindspore_layer, item.torch_layer))
+        and row.mindspore
+    }
     found += _divergences(evidence, explained)
     return sorted(found, key=lambda item: item.rank)
 
@@ -35,14 +41,13 @@ def suspects(evidence: Evidence) -> list[Suspect]:
 def _settings(evidence: Evidence) -> Iterator[Suspect]:
     groups: dict[tuple[str, str, str, str], list[StaticDifference]] = {}
     for item in evidence.static:
-        kind = _kind(evidence, item.mindspore_layer)
-        groups.setdefault((kind, item.setting, item.torch, item.mindspore), []).append(item)
+        kind = _kind(evidence, item)
+        if not item.setting.startswith(INITIALISER):  # Both models were given the same values.
+            groups.setdefault((kind, item.setting, item.torch, item.mindspore), []).append(item)
     for (kind, setting, torch, mindspore), items in groups.items():
         layers = [item.mindspore_layer for item in items]
-        ranks = [_rank(evidence, layer) for layer in layers]
-        rank = min(ranks)
-        if setting.startswith(INITIALISER):
-            continue  # Both models were given the same values.
+        ranks = [_rank(evidence, i.mindspore_layer, i.torch_layer) for i in items]
+        rank, shown = min(ranks), items
         if setting == DRAWN:
             rank = AT
             proof: str = Phrase("read from the layer: dropout is off where training is compared")
@@ -53,24 +58,28 @@ def _settings(evidence: Evidence) -> Iterator[Suspect]:
         elif rank == UNPROVEN:
             continue  # It changes nothing that was measured; the table of settings shows it.
         else:
-            layers = [n for n, own in zip(layers, ranks, strict=True) if own < UNPROVEN]
-            proof = _proof(evidence, layers, setting, mindspore)
-        where = listed([item.torch_layer for item in items if item.mindspore_layer in layers])
+            # Where it does not show, such as ReLU for ReLU6 where no value exceeds 6, other draws
+            # may show it: it is put right all the same.
+            shown = [i for i, own in zip(items, ranks, strict=True) if own < UNPROVEN]
+            proof = _proof(evidence, shown, setting, mindspore)
+        where = listed([item.torch_layer for item in shown])
         words = said(kind, setting, torch, mindspore)
         cause = Cause(setting, where, words, items[0].page, None, proof)
         yield Suspect(cause, rank, tuple(layers), setting)
 
 
-def _kind(evidence: Evidence, layer: str) -> str:
-    row = evidence.row(layer)
+def _kind(evidence: Evidence, item: StaticDifference) -> str:
+    row = evidence.row(item.mindspore_layer, item.torch_layer)
     return row.kind if row else ""
 
 
-def _rank(evidence: Evidence, layer: str) -> int:
+def _rank(evidence: Evidence, layer: str, torch: str = "") -> int:
     """Return how directly measurements point at a layer of the port."""
-    if any(f.first and _named(f.first, layer) and f.first.kind == "layer" for f in evidence.found):
+    row = evidence.row(layer, torch)
+    names = {layer, row.mindspore.layer if row and row.mindspore else layer}
+    firsts = [found.first for found in evidence.found if found.first]
+    if any(first.kind == "layer" and _named(first, n) for first in firsts for n in names):
         return FIRST
-    row = evidence.row(layer)
     if row is not None and row.verdict is Verdict.DIFFERS:
         return AT
     if row is not None and row.replayed is not None and row.replayed.ratio > LAYER.same:
@@ -78,8 +87,11 @@ def _rank(evidence: Evidence, layer: str) -> int:
     return UNPROVEN
 
 
-def _proof(evidence: Evidence, layers: Sequence[str], setting: str, value: str) -> Phrase:
-    rows = [row for layer in layers if (row := evidence.row(layer)) is not None and row.replayed]
+def _proof(
+    evidence: Evidence, items: Sequence[StaticDifference], setting: str, value: str
+) -> Phrase:
+    found = [evidence.row(item.mindspore_layer, item.torch_layer) for item in items]
+    rows = [row for row in found if row is not None and row.replayed]
     most = max((r.replayed.ratio for r in rows if r.replayed), default=0.0)
     told: list[Phrase] = []
     if rows:
@@ -168,6 +180,7 @@ def _owner(evidence: Evidence, torch: str, mindspore: str = "") -> tuple[int, st
 
 def _divergences(evidence: Evidence, explained: set[str]) -> Iterator[Suspect]:
     told: set[tuple[str, str]] = set()
+    groups: dict[tuple[str, str], list[Suspect]] = {}
     for item in evidence.divergences:
         name = item.mindspore.layer if item.mindspore else ""
         if (item.kind, name) in told or (item.kind == "layer" and name in explained):
@@ -177,7 +190,21 @@ def _divergences(evidence: Evidence, explained: set[str]) -> Iterator[Suspect]:
         if item.kind == "glue":
             yield Suspect(_glue(item, evidence.formulas.get(item, "")), rank)
         else:
-            yield Suspect(_layer(evidence, item, name), rank, (name,))
+            cause, row = _layer(evidence, item, name), evidence.row(name)
+            kind = (row.kind if row else "") or name
+            groups.setdefault((cause.what, kind), []).append(Suspect(cause, rank, (name,)))
+    yield from map(_one_for_all, groups.values())
+
+
+def _one_for_all(group: Sequence[Suspect]) -> Suspect:
+    """Return one suspect for layers of a kind of which nothing else is known: one mistake, likely.
+
+    It says of the first what it says, and where the others are.
+    """
+    first = min(group, key=lambda item: item.rank)
+    where = listed([first.cause.where, *(s.cause.where for s in group if s is not first)])
+    layers = tuple(layer for suspect in group for layer in suspect.layers)
+    return replace(first, cause=replace(first.cause, where=where), layers=layers)
 
 
 def _layer(evidence: Evidence, item: Divergence, name: str) -> Cause:
@@ -234,12 +261,12 @@ def _glue(item: Divergence, formula: str) -> Cause:
 
 def _only(item: Divergence, words: Phrase) -> Phrase:
     """Return `words` behind the layers that one side alone calls there, if there are any."""
-    for keys, template in (
-        (item.only_torch, "only PyTorch calls {layers} there: {words}"),
-        (item.only_port, "only the port calls {layers} there: {words}"),
-    ):
-        if keys:
-            words = Phrase(template, layers=listed([str(key) for key in keys]), words=words)
+    if item.only_torch:
+        layers = listed([str(key) for key in item.only_torch])
+        words = Phrase("only PyTorch calls {layers} there: {words}", layers=layers, words=words)
+    if item.only_port:
+        layers = listed([str(key) for key in item.only_port])
+        words = Phrase("only the port calls {layers} there: {words}", layers=layers, words=words)
     return words
 
 

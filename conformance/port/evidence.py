@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from conformance.port.divergence import Found
 from conformance.port.mistakes import Mistake
+from conformance.port.model import CallKey
 from conformance.port.result import (
     Cause,
     Divergence,
@@ -60,9 +61,14 @@ class Evidence:
     kernels: Mapping[str, Kernel] = field(default_factory=dict)
     formulas: Mapping[Divergence, str] = field(default_factory=dict)
 
-    def row(self, layer: str) -> LayerRow | None:
-        """Return the row of one of the port's layers that is off most."""
-        rows = [r for found in self.found for r in found.rows if _is(r, layer)]
+    def row(self, layer: str, torch: str = "") -> LayerRow | None:
+        """Return the row of one of the port's layers that is off most.
+
+        A layer that is compared as part of another has the row of PyTorch's layer `torch`.
+        """
+        every = [row for found in self.found for row in found.rows]
+        rows = [row for row in every if _is(row.mindspore, layer)]
+        rows = rows or [row for row in every if torch and _is(row.torch, torch)]
         return max(rows, key=_off, default=None)
 
     @property
@@ -71,8 +77,8 @@ class Evidence:
         return [item for found in self.found for item in found.divergences]
 
 
-def _is(row: LayerRow, layer: str) -> bool:
-    return row.mindspore is not None and row.mindspore.layer == layer
+def _is(key: CallKey | None, layer: str) -> bool:
+    return key is not None and key.layer == layer
 
 
 def _off(row: LayerRow) -> tuple[bool, float]:

@@ -109,8 +109,11 @@ def _scales(size: int, heads: int) -> Iterator[tuple[str, float]]:
 def _split(projected: list[Array], target: Array) -> Iterator[tuple[str, int, Array, Array, Array]]:
     """Yield q, k and v of shape (heads, n, size) for every order and number of heads."""
     n, width = projected[0].shape
-    width //= 3 if len(projected) == 1 else 1
+    fused = len(projected) == 1
     scores = target.ndim == 3
+    if (fused and width % 3) or (not scores and width // (3 if fused else 1) != target.shape[-1]):
+        return  # It is no projection to q, k and v that this came of.
+    width //= 3 if fused else 1
     rows = target.shape[-2]
     for order in permutations(range(3)):
         names = ", ".join("qkv"[order.index(m)] for m in range(3))

@@ -11,6 +11,8 @@ from conformance.port.model import Array, LayerInfo
 from conformance.port.result import StaticDifference
 from conformance.port.static import Pages
 
+INITIALISER = "initialiser of"
+"""What the setting's name begins with; the tensor's follows."""
 SURE = 1e-6
 """Greatest probability that two tensors called different were drawn alike: Kolmogorov and Smirnov's
 test, for each tensor.  Of a thousand tensors drawn alike, one run in a thousand names one."""
@@ -43,7 +45,7 @@ def initialisers(
                 StaticDifference(
                     layers[0].name,
                     layers[1].name,
-                    f"initialiser of {name.rpartition('.')[2]}",
+                    f"{INITIALISER} {name.rpartition('.')[2]}",
                     _words(values[0]),
                     _words(values[1]),
                     page=(where or Pages()).of(layers[0], layers[1]),

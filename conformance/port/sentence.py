@@ -58,7 +58,7 @@ def sentence(
             words = "It cannot be told whether the port is the same function: {why}."
             return Phrase(words, why=why)
         words = "Same function forward, but it cannot be told whether it trains alike: {why}."
-        return Phrase(words, why=joined(unclear[:1]))
+        return Phrase(words, why=unclear[0])
     return _differs(forward, divergence, causes)
 
 

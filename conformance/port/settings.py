@@ -22,6 +22,8 @@ NAMES = {
     "max_pool2d": "MaxPool2d",
     "avg_pool2d": "AvgPool2d",
     "dropout": "dropout",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
     "lstm": "LSTM",
     "gru": "GRU",
     "multihead_attention": "MultiheadAttention",
@@ -36,6 +38,9 @@ def called(kind: str) -> str:
 
 def said(kind: str, setting: str, torch: str, mindspore: str) -> Phrase:
     """Return the difference of one setting in words, and the mistake it usually is."""
+    if setting == "kind":
+        words = "it is {mindspore} in the port, {torch} in PyTorch"
+        return Phrase(words, mindspore=called(mindspore), torch=called(torch))
     plain = Phrase(
         "{kind} {setting} {mindspore}, PyTorch {torch}",
         kind=called(kind),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from conformance.errors import PortFailed
 from conformance.port import sentence, static
@@ -85,6 +85,8 @@ class _Verification:
         self.differentiated: list[tuple[str, Differentiated]] = []
         self.stepped: Stepped | None = None
         self.trajectory: Trajectory | None = None
+        self.untrained = ""
+        """Why training could not be compared."""
 
     def result(self) -> PortResult:
         """Go through everything and say what came of it."""
@@ -172,11 +174,24 @@ class _Verification:
     # Training -------------------------------------------------------------------------------------
 
     def _train(self) -> None:
-        both, plan = self.both, self.plan
+        """Compare training as far as both sides can; where one cannot, nothing is said of it."""
         if self.random:
             self.notes.append(Phrase("training is not compared: {why}", why=self.random))
             return
-        both.give(plan.draws[0])
+        self.both.give(self.plan.draws[0])
+        start = self.both.torch.read()
+        try:
+            self._trained()
+        except PortFailed as error:
+            if error.fatal or error.kind == "Arguments":
+                raise
+            self.untrained = str(error).rstrip(".")
+            self.notes.append(Phrase("training is not compared: {why}", why=self.untrained))
+            self.both.torch.write(start)
+            self.both.give(self.plan.draws[0])
+
+    def _trained(self) -> None:
+        both, plan = self.both, self.plan
         batches = [both.draw(plan.sizes[0], BATCH_SEED + seed) for seed in plan.draws]
         for mode in plan.modes:
             self.echo(f"gradients in {mode} mode: {len(batches)} draws")
@@ -190,6 +205,9 @@ class _Verification:
                 self.notes.append(Phrase("gradients in graph mode: {why}", why=str(error)))
                 continue
             self.differentiated.append((mode, found))
+            same = sum(row.verdict is Verdict.SAME for row in found.gradients)
+            words = "{same} of {all} gradients are the same in {mode} mode"
+            self.notes.append(Phrase(words, same=same, all=len(found.gradients), mode=mode))
         if plan.steps and self.differentiated:
             self._steps(batches)
 
@@ -286,6 +304,8 @@ class _Verification:
     def _unclear(self, rows: Sequence[TensorRow]) -> list[str]:
         """Return what of training cannot be told, and why."""
         told: list[str] = [_unclear_of(row) for row in rows if row.verdict is Verdict.UNRESOLVED]
+        if self.untrained:
+            told.append(self.untrained)
         if self.trajectory and self.trajectory.judgement.verdict is Verdict.UNRESOLVED:
             told.append(self.trajectory.judgement.reason)
         losses = [found.loss for _, found in self.differentiated]
@@ -295,12 +315,14 @@ class _Verification:
 
     def _told(self, found: Sequence[Suspect]) -> PortResult:
         first = next((view.first for view in self.views if view.first), None)
-        gradients = [row for _, one in self.differentiated for row in one.gradients]
+        gradients = [row for mode, one in self.differentiated for row in _rows(mode, one)]
         steps = list(self.stepped.rows) if self.stepped else []
         layers = next((view for view in self.views if view.first), self.views[0]).rows
         others = [one.loss.verdict for _, one in self.differentiated]
         if self.trajectory is not None:
             others.append(self.trajectory.judgement.verdict)
+        if self.untrained:
+            others.append(Verdict.UNRESOLVED)
         if any(item.setting == DRAWN for item in self.static):
             others.append(Verdict.DIFFERS)
         causes = tuple(suspect.cause for suspect in found)
@@ -337,6 +359,17 @@ class _Verification:
             trajectory=self.trajectory.rows if self.trajectory else (),
             notes=tuple(self.notes),
         )
+
+
+def _rows(mode: str, found: Differentiated) -> list[TensorRow]:
+    """Return rows of gradients: all of PyNative mode, of graph mode those that are not the same."""
+    if mode == "pynative":
+        return list(found.gradients)
+    return [
+        replace(row, problem=Phrase("in graph mode: {problem}", problem=row.problem))
+        for row in found.gradients
+        if row.verdict is not Verdict.SAME
+    ]
 
 
 def _any_differs(rows: Sequence[TensorRow]) -> bool:

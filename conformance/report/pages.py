@@ -95,7 +95,7 @@ def write(site: views.SiteView, out: Path, languages: Sequence[str]) -> Path:
 
     names = {filename(view) for view in site.pages}
     for left in (out / FOLDER).glob("*.html"):
-        if left.name not in names and _ours(left):
+        if left.name not in names and ours(left):
             left.unlink()
     parallel.mapped(page, site.pages)
     _write(environment, "index.html.j2", out / "index.html", site, {"offered": offers(site)})
@@ -128,12 +128,6 @@ def _write(
     path.write_text(rendered, encoding="utf-8")
 
 
-def _ours(path: Path) -> bool:
-    """Tell whether a site of ours wrote the page at `path`, and not somebody by hand."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return "<html" in (head := file.read(200)) and "data-languages=" in head
-
-
 def sheet(
     out: Path, languages: Languages, filters: Mapping[str, Callable[..., Any]]
 ) -> Callable[[str, Path, views.SiteView, Mapping[str, Any]], None]:
@@ -152,6 +146,12 @@ def files(site: views.SiteView) -> set[str]:
     """Return which pages of NAV `site` has."""
     absent = {UPGRADE: site.upgrade is None, PORTS: not site.ports}
     return {file for file in NAV if not absent.get(file)}
+
+
+def ours(path: Path) -> bool:
+    """Tell whether a site of ours wrote the page at `path`, and not somebody by hand."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return "<html" in (head := file.read(200)) and "data-languages=" in head
 
 
 def _assets(environment: Environment, folder: Path) -> None:

@@ -72,7 +72,10 @@ def refresh(out: Path, languages: Sequence[str]) -> Path:
     said = Languages(languages)
     sheet = pages.sheet(out, said, _filters(said))
     empty = views.SiteView(views.RunView(), (), (), ports=True)
-    files = {pages.PORTS, *(file for file in pages.NAV if _ours(out / file))}
+    files = {
+        pages.PORTS,
+        *(file for file in pages.NAV if (out / file).is_file() and pages.ours(out / file)),
+    }
     operations = {path.stem for path in (out / pages.FOLDER).glob("*.html")}
     ports, broken = [], []
     for path in kept(out):
@@ -94,14 +97,6 @@ def refresh(out: Path, languages: Sequence[str]) -> Path:
     given = {"ports": ports, "broken": broken, "folder": FOLDER, "files": files}
     sheet("ports.html.j2", out / pages.PORTS, empty, given)
     return out / pages.PORTS
-
-
-def _ours(path: Path) -> bool:
-    """Tell whether a site of ours has the page at `path`."""
-    if not path.is_file():
-        return False
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return "data-languages=" in file.read(200)
 
 
 def _filters(languages: Languages) -> dict[str, Callable[..., Any]]:

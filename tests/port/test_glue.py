@@ -9,6 +9,7 @@ from conformance.port.budget import OUTPUT, judge_one
 from conformance.port.capture import Pass
 from conformance.port.divergence import find
 from conformance.port.examine import examine
+from conformance.port.formulas import attention
 from conformance.port.glue import explain
 from conformance.port.measure import measure
 from conformance.port.model import Array
@@ -183,3 +184,10 @@ def test_attention(ours: dict[str, object], theirs: dict[str, object], words: st
     place, said = found(made, attend(**ours), attend(**theirs), 2, 24, width)  # type: ignore[arg-type]
     assert place == ("softmax" if "softmax" in ours else "proj")
     assert said == f"PyTorch computes {USUAL}; the port {words}"
+
+
+@pytest.mark.parametrize(("width", "to"), [(768, 768), (770, 256), (96, 768)])
+def test_a_layer_that_is_no_projection_to_q_k_and_v(width: int, to: int) -> None:
+    """What a norm of a vision transformer returns is no wider than what attention returns."""
+    rng = np.random.RandomState(1)
+    assert not list(attention([rng.randn(50, width)], rng.randn(16, to)))
