@@ -84,6 +84,7 @@ mutation: .venv/.installed
 
 schema: .venv/.installed
 	$(BIN)/conformance schema > conformance/corpus/case.schema.json
+	$(BIN)/conformance schema port > conformance/port/port.schema.json
 
 clean:
 	rm -rf .venv .venv-vision .venv-mindcv build dist tests/site/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -276,9 +276,13 @@ def new(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of case files, for editors."""
-    commands.schema()
+def schema(
+    of: Annotated[
+        Literal["case", "port"], typer.Argument(help="Of a case file, or of port.yaml.")
+    ] = "case",
+) -> None:
+    """Print the JSON Schema of case files, or of `port.yaml`, for editors."""
+    commands.schema(of)
 
 
 app.add_typer(cli_gate.app)

@@ -47,7 +47,7 @@ def verify(
         typer.Option(
             "--out",
             "-o",
-            help="Folder of the site: the page goes into its ports/.",
+            help="The site that the page goes into.",
             show_default="reports",
         ),
     ] = None,

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import typer
 
@@ -22,6 +23,7 @@ from conformance.judge import known as known_differences
 from conformance.judge.introspected import Signature
 from conformance.judge.run import Verdicts, judge_run, judge_runs
 from conformance.known_files import known_file, known_text
+from conformance.port import config as port_config
 from conformance.report import code, formats, port_pages
 from conformance.report import coverage as coverage_table
 from conformance.report import terminal as show_on
@@ -298,6 +300,9 @@ def _show(case: ExpandedCase, frameworks: Sequence[str], gradients: bool) -> Non
             typer.echo(code.source(case, pair, framework, full=gradients) + "\n")
 
 
-def schema() -> None:
-    """Print the JSON Schema of a case file."""
-    typer.echo(json.dumps(Operation.model_json_schema(by_alias=True), indent=2))
+def schema(of: Literal["case", "port"] = "case") -> None:
+    """Print the JSON Schema of a case file, or of port.yaml."""
+    if of == "port":
+        typer.echo(port_config.schema(), nl=False)
+    else:
+        typer.echo(json.dumps(Operation.model_json_schema(by_alias=True), indent=2))

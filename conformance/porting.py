@@ -113,11 +113,12 @@ def noted(result: PortResult, known: Known | None) -> PortResult:
 def planned(file: PortFile, seeds: int | None = None) -> Plan:
     """Return what `file` asks for."""
     config, training = file.config, file.config.training
+    varies = config.calibrated or file.drawn
     return Plan(
         name=config.port,
         draw=file.draw,
         sizes=config.size_names,
-        seeds=seeds or config.seeds,
+        seeds=(seeds or config.seeds) if varies else 1,
         modes=config.mindspore.modes,
         calibrated=config.calibrated,
         loaded=config.mindspore.weights is not None,

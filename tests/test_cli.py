@@ -359,6 +359,9 @@ def test_schema_and_show_print(project: Project) -> None:
     code, out, _ = project.run("schema")
     assert code == 0
     assert json.loads(out)["title"] == "Operation"
+    code, out, _ = project.run("schema", "port")
+    assert code == 0
+    assert json.loads(out)["title"] == "PortConfig"
     code, out, _ = project.run("show", "absolute/some")
     assert code == 0
     assert "torch.abs(input)" in out

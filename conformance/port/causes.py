@@ -247,7 +247,7 @@ def _glue(item: Divergence, formula: str) -> Cause:
     )
     if formula:
         words = Phrase("the code {where} differs: {formula}", where=where, formula=formula)
-        return Cause("glue", where, words, "", None, item.words)
+        return Cause("glue", where, _only(item, words), "", None, item.words)
     last = _ATTENTION.search(" ".join(names)) is not None
     if last and item.torch and _ATTENTION.search(item.torch.layer):
         look = Phrase("look at the scale, the mask and the order of q, k and v")
@@ -256,7 +256,18 @@ def _glue(item: Divergence, formula: str) -> Cause:
     else:
         look = Phrase("look at what is done to the model's inputs")
     words = Phrase("the code {where} does something else; {look}", where=where, look=look)
-    return Cause("glue", where, words, "", None, item.words)
+    return Cause("glue", where, _only(item, words), "", None, item.words)
+
+
+def _only(item: Divergence, words: Phrase) -> Phrase:
+    """Return `words` behind the layers that one side alone calls there, if there are any."""
+    if item.only_torch:
+        layers = listed([str(key) for key in item.only_torch])
+        words = Phrase("only PyTorch calls {layers} there: {words}", layers=layers, words=words)
+    if item.only_port:
+        layers = listed([str(key) for key in item.only_port])
+        words = Phrase("only the port calls {layers} there: {words}", layers=layers, words=words)
+    return words
 
 
 def _named(item: Divergence, layer: str) -> bool:

@@ -124,6 +124,11 @@ class Input(Model):
         return self
 
     @property
+    def drawn(self) -> bool:
+        """Whether it depends on the seed."""
+        return any(draw is not None for draw in (self.rand, self.randn, self.randint))
+
+    @property
     def shape(self) -> list[int] | None:
         """The declared shape, None for a file."""
         for sized in (self.randint, self.full):

@@ -18,6 +18,8 @@ from conformance.port.result import Divergence, LayerRow, Verdict
 JUMP = 4.0
 """Glue is to blame when an input is off by four times what any layer before was: noise that grows
 slowly, or a layer that is half a budget off, is no jump."""
+PASSING = ("identity", "dropout", "drop_path", "flatten")
+"""Kinds of layers that the other side may well do without."""
 LATER = 100.0
 """The same once the port has parted: what parts amplifies itself."""
 
@@ -162,7 +164,8 @@ def _layer(row: LayerRow, on: Pass) -> Divergence:
 def _glue(items: Sequence[Seen], past: Sequence[int], item: Seen, on: Pass) -> Divergence:
     after = _sources(items, past)
     names = [str(key) for key in after]
-    lone = [str(r.torch or r.mindspore) for r in _lone(items, past)]
+    rows = _lone(items, past)
+    lone = [str(r.torch or r.mindspore) for r in rows]
     what = Phrase("what {layer} is given differs", layer=str(item.row.torch))
     if not names:
         words = Phrase("{what}, and no layer comes before it", what=what)
@@ -174,8 +177,19 @@ def _glue(items: Sequence[Seen], past: Sequence[int], item: Seen, on: Pass) -> D
         )
     if lone:
         words = Phrase("{words}; on one side only: {lone}", words=words, lone=listed(lone))
-    return Divergence(
+    found = Divergence(
         "glue", item.row.torch, item.row.mindspore, on.size, on.training, after, words
+    )
+    return _with(found, rows)
+
+
+def _with(found: Divergence, lone: Sequence[LayerRow]) -> Divergence:
+    """Return a divergence with the layers that one side alone calls there, if they compute."""
+    telling = [row for row in lone if row.kind not in PASSING]
+    return replace(
+        found,
+        only_torch=tuple(row.torch for row in telling if row.torch is not None),
+        only_port=tuple(row.mindspore for row in telling if row.mindspore is not None),
     )
 
 
@@ -185,7 +199,8 @@ def _ending(items: Sequence[Seen], on: Pass) -> Divergence:
         "the model's output differs, though {after}, and every layer before, agrees",
         after=listed([str(key) for key in after]) or Phrase("nothing that was compared"),
     )
-    return Divergence("glue", None, None, on.size, on.training, after, words)
+    found = Divergence("glue", None, None, on.size, on.training, after, words)
+    return _with(found, _lone(items, range(len(items))))
 
 
 def _sources(items: Sequence[Seen], past: Sequence[int]) -> tuple[CallKey, ...]:

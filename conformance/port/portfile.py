@@ -36,6 +36,12 @@ class PortFile:
         """Return the file or folder that the configuration calls `name`."""
         return (self.path.parent / name).absolute()
 
+    @property
+    def drawn(self) -> bool:
+        """Whether any input depends on the seed."""
+        sizes = [self.config.at(size)[0] for size in self.config.size_names]
+        return any(spec.drawn for inputs in sizes for spec in inputs.values())
+
     def draw(self, size: str, seed: int) -> tuple[list[Array], list[Array]]:
         """Return inputs and targets in order, drawn one after the other.
 

@@ -109,7 +109,7 @@ class RemoteSide(Asking):
             where, last = _last_words(Path(self._worker.folder, "stderr"), self._path)
         ended, self._worker = self._worker.kill(), None
         if ended == HUNG:
-            message = f"no answer within {self.timeout:g} seconds"
+            message = f"no answer within {self.timeout:g} seconds; --timeout allows more"
             return self.failed(method, "Hung", message, layer)
         hint = {"SIGKILL": ", as the system does when memory runs out"}.get(ended, "")
         message = f"its process ended with {ended}{hint}{last and f'; it wrote: {last}'}"

@@ -141,7 +141,8 @@ class Cause:
 class Divergence:
     """The first place where the port parts: a layer, or the glue before a layer.
 
-    For glue, `after` are the last layers that still agree.
+    For glue, `after` are the last layers that still agree; `only_torch` and `only_port` those that
+    one side alone calls there.
     """
 
     kind: Literal["layer", "glue"]
@@ -151,6 +152,8 @@ class Divergence:
     training: bool
     after: tuple[CallKey, ...] = ()
     words: str = ""
+    only_torch: tuple[CallKey, ...] = ()
+    only_port: tuple[CallKey, ...] = ()
 
 
 @dataclass(frozen=True)

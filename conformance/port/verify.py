@@ -85,6 +85,8 @@ class _Verification:
         self.differentiated: list[tuple[str, Differentiated]] = []
         self.stepped: Stepped | None = None
         self.trajectory: Trajectory | None = None
+        self.untrained = ""
+        """Why training could not be compared."""
 
     def result(self) -> PortResult:
         """Go through everything and say what came of it."""
@@ -172,11 +174,24 @@ class _Verification:
     # Training -------------------------------------------------------------------------------------
 
     def _train(self) -> None:
-        both, plan = self.both, self.plan
+        """Compare training as far as both sides can; where one cannot, nothing is said of it."""
         if self.random:
             self.notes.append(Phrase("training is not compared: {why}", why=self.random))
             return
-        both.give(plan.draws[0])
+        self.both.give(self.plan.draws[0])
+        start = self.both.torch.read()
+        try:
+            self._trained()
+        except PortFailed as error:
+            if error.fatal or error.kind == "Arguments":
+                raise
+            self.untrained = str(error).rstrip(".")
+            self.notes.append(Phrase("training is not compared: {why}", why=self.untrained))
+            self.both.torch.write(start)
+            self.both.give(self.plan.draws[0])
+
+    def _trained(self) -> None:
+        both, plan = self.both, self.plan
         batches = [both.draw(plan.sizes[0], BATCH_SEED + seed) for seed in plan.draws]
         for mode in plan.modes:
             self.echo(f"gradients in {mode} mode: {len(batches)} draws")
@@ -289,6 +304,8 @@ class _Verification:
     def _unclear(self, rows: Sequence[TensorRow]) -> list[str]:
         """Return what of training cannot be told, and why."""
         told: list[str] = [_unclear_of(row) for row in rows if row.verdict is Verdict.UNRESOLVED]
+        if self.untrained:
+            told.append(self.untrained)
         if self.trajectory and self.trajectory.judgement.verdict is Verdict.UNRESOLVED:
             told.append(self.trajectory.judgement.reason)
         losses = [found.loss for _, found in self.differentiated]
@@ -304,6 +321,8 @@ class _Verification:
         others = [one.loss.verdict for _, one in self.differentiated]
         if self.trajectory is not None:
             others.append(self.trajectory.judgement.verdict)
+        if self.untrained:
+            others.append(Verdict.UNRESOLVED)
         if any(item.setting == DRAWN for item in self.static):
             others.append(Verdict.DIFFERS)
         causes = tuple(suspect.cause for suspect in found)

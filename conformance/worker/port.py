@@ -129,7 +129,9 @@ class Session(Abstract):
             return None
         module = given["build"].partition(":")[0]
         native = any(f"{module}.".startswith(f"{package}.") for package in self.optimizers)
-        return Recipe(import_callable(given["build"]), given.get("arguments") or {}, native)
+        build, arguments = import_callable(given["build"]), given.get("arguments") or {}
+        _fits(given["build"], build, lambda signature: signature.bind_partial(**arguments))
+        return Recipe(build, arguments, native)
 
     # From the wire and back -------------------------------------------------------------------
 
@@ -211,15 +213,20 @@ class Session(Abstract):
 def _called(named: str, arguments: Mapping[str, Any]) -> Any:
     """Return what the callable of a user's makes of `arguments`, which it must be able to take."""
     build = import_callable(named)
+    _fits(named, build, lambda signature: signature.bind(**arguments))
+    return build(**arguments)
+
+
+def _fits(named: str, build: Any, bind: Callable[[inspect.Signature], Any]) -> None:
+    """Raise SessionError with kind ``Arguments`` where a signature does not take them."""
     try:
         signature = inspect.signature(build)
     except (TypeError, ValueError):
-        return build(**arguments)
+        return
     try:
-        signature.bind(**arguments)
+        bind(signature)
     except TypeError as error:
         raise SessionError("Arguments", f"{named}: {error}") from None
-    return build(**arguments)
 
 
 def _loss(given: Message | None) -> Callable[..., Any] | None:

@@ -182,6 +182,15 @@ def test_glue_says_between_which_layers() -> None:
     assert "residual sum and activation" in found[0].cause.words
 
 
+def test_layers_of_one_side_are_told_with_the_glue() -> None:
+    item = replace(glue(("fc1",), "fc2"), only_port=(CallKey("act"),))
+    (found,) = suspects(Evidence(found=[parts(glue=item)]))
+    assert found.cause.words.startswith("only the port calls act there: the code between fc1 and")
+    item = replace(glue(("fc1",), "fc2"), only_torch=(CallKey("act"), CallKey("scale")))
+    (found,) = suspects(Evidence(found=[parts(glue=item)]))
+    assert found.cause.words.startswith("only PyTorch calls act, scale there: the code between")
+
+
 def test_glue_whose_formula_is_known() -> None:
     item = glue(("fc2",), "head")
     formula = "PyTorch computes relu(fc2 + x); the port relu(fc2) + x"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conformance import porting
 from conformance.errors import CallerError
 from conformance.port import config, portfile
 from conformance.port.portfile import PortFile
@@ -49,6 +50,16 @@ def test_a_checkpoint_is_not_calibrated_away(tmp_path: Path) -> None:
     text = PLAIN.replace("  arguments: {classes: 10}", "  weights: small.pt")
     assert not load(tmp_path, text).config.calibrated
     assert load(tmp_path, text + "values: calibrated\n").config.calibrated
+
+
+def test_draws_that_would_all_be_one_are_one(tmp_path: Path) -> None:
+    """Five measures of the same would look like evidence."""
+    fixed = PLAIN.replace("randn", "ones")
+    for text, seeds in ((PLAIN, 5), (fixed, 1), (fixed + "sizes: {b: {x: {rand: [2]}}}\n", 5)):
+        file = load(tmp_path, text + "values: as-built\n")
+        assert porting.planned(file).seeds == seeds
+        assert porting.planned(file, 3).seeds == min(seeds, 3)
+    assert porting.planned(load(tmp_path, fixed)).seeds == 5  # values are drawn anew
 
 
 def test_draws_are_legacy_draws_in_order(tmp_path: Path) -> None:

@@ -234,6 +234,7 @@ def test_a_layer_that_the_port_lacks_is_named_with_the_glue() -> None:
     assert first is not None
     assert (first.kind, str(first.torch)) == ("glue", "b1.fc2")
     assert "on one side only: b1.act" in first.words
+    assert (first.only_torch, first.only_port) == ((CallKey("b1.act"),), ())
     lone = row(found, "b1.act")
     assert (lone.verdict, lone.problem) == (Verdict.NOT_COMPARED, "only in PyTorch")
 
