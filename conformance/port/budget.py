@@ -70,7 +70,7 @@ Measured on real ports: 569 that match at most 4.4, single draws 7.7 (densenet12
 TRAJECTORY = Budget(same=8, differs=32, peak_same=inf, peak_differs=inf)
 """All parameters after some steps, against the greater of float32's own distance and that of
 float32 on inputs perturbed by one roundoff.  Real ports that match were measured at 0.9 to 1.02;
-a series of batches that met a kink, at 9.3, or far beyond: hence several series (`verify.SERIES`)."""
+a series of batches that met a kink, at 9.3 or far beyond: hence several (`verify.SERIES`)."""
 
 
 @dataclass(frozen=True)
