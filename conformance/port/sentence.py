@@ -125,5 +125,6 @@ def _tail(proven: Sequence[Cause]) -> Phrase:
     if not proven:
         return Phrase("")
     if len(proven) == 1:
-        return Phrase("; with {what} alone changed the port agrees", what=proven[0].what)
+        what = Phrase("the kind of layer") if proven[0].what == "kind" else proven[0].what
+        return Phrase("; with {what} alone changed the port agrees", what=what)
     return Phrase("; with these {count} changed the port agrees", count=len(proven))

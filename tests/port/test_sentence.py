@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from conformance.port.result import ForwardRow, Measure, Verdict
+from conformance.port.model import CallKey
+from conformance.port.result import Cause, Divergence, ForwardRow, Measure, Verdict
 from conformance.port.sentence import sentence
 
 MEASURE = Measure(1e-6, 1e-6, 1e-7, 1.0)
@@ -24,3 +25,12 @@ def test_what_cannot_be_told_of_outputs() -> None:
     rows = [forward(Verdict.SAME), forward(Verdict.UNRESOLVED, "no signal")]
     told = sentence(Verdict.UNRESOLVED, rows, None, [], unclear=["step of w: too small"])
     assert told == "It cannot be told whether the port is the same function: no signal."
+
+
+def test_a_layer_of_another_kind() -> None:
+    cause = Cause("kind", "act", "it is ReLU in the port, ReLU6 in PyTorch", confirmed=True)
+    place = Divergence("layer", CallKey("act"), None, "default", False)
+    assert sentence(Verdict.DIFFERS, [forward(Verdict.DIFFERS)], place, [cause]) == (
+        "Not the same function: parts at act (it is ReLU in the port, ReLU6 in PyTorch); "
+        "with the kind of layer alone changed the port agrees."
+    )

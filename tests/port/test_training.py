@@ -101,7 +101,7 @@ def test_state_that_moves_on_neither_side_is_the_same() -> None:
     }
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(1e-5, 3e-4), (3e-5, 3e-5), (2e-5, 1.9e-5)])
+@pytest.mark.parametrize(("ours", "theirs"), [(1e-5, 3e-4), (1e-4, 1e-4), (2e-5, 1.9e-5)])
 def test_statistics_that_hardly_move(ours: float, theirs: float) -> None:
     """MnasNet's momentum is 0.0003: what moves is told as moving, by its factor."""
     torch, port = sides()
@@ -109,7 +109,7 @@ def test_statistics_that_hardly_move(ours: float, theirs: float) -> None:
         side.parts["bn"].settings["momentum"] = momentum
     tensor = row(passed(torch, port).state, "bn.running_mean")
     if ours == theirs:
-        assert tensor.verdict in (Verdict.SAME, Verdict.UNRESOLVED)
+        assert (tensor.verdict, tensor.problem) == (Verdict.SAME, "")
     else:
         assert tensor.verdict is not Verdict.SAME
         assert "port only" not in tensor.problem
