@@ -90,7 +90,7 @@ def test_a_right_port_with_training_is_the_same(tmp_path: Path) -> None:
     assert {row.torch for row in result.step if row.verdict is Verdict.SAME} >= {
         "bn.weight", "bn.bias", "head.weight", "head.bias", "conv.weight",
     }  # fmt: skip
-    assert '"verdict": "same"' in (tmp_path / "small.json").read_text(encoding="utf-8")
+    assert "Same function" in (tmp_path / "ports" / "small.html").read_text(encoding="utf-8")
 
 
 SIDES = {"odd": (5, 7), "even": (6, 6)}
@@ -108,6 +108,14 @@ def test_a_wrong_port_is_judged_as_on_the_command_line() -> None:
     shown = result._repr_html_()
     assert "eps" in shown
     assert "(confirmed)" in shown
+
+
+def test_a_caller_without_gradients_gets_them_compared() -> None:
+    with torch.no_grad():
+        result = verified(Cell(), seeds=1)
+    assert result.verdict is Verdict.SAME, result
+    assert {row.torch for row in result.gradients} >= {"conv.weight", "head.bias"}
+    assert "training is not compared" not in " ".join(result.notes)
 
 
 def test_what_is_shown_is_text_and_no_markup() -> None:

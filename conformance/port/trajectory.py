@@ -18,6 +18,8 @@ from conformance.port.training import Batch, Tensors
 
 CHAOS = 0.1
 """Where float32 itself has lost this much of the way that float64 went, nothing more is said."""
+PERTURBED = 6
+"""Runs of float32 on perturbed inputs.  In mobilenet_v2 one draw in three to six meets a kink."""
 RATE = 1e-5
 """Rates are equal up to this, relative: frameworks hold them in float32, or compute them so."""
 
@@ -55,8 +57,7 @@ def trajectory(
     rows, floors = _together(torch, port, tensors, batches, names)
     torch.write(start)
     port.write(ported)
-    perturbed = _perturbed(torch, batches, names, start, np.random.RandomState(seed))
-    torch.write(start)
+    perturbed = _perturbed(torch, batches, names, start, seed)
     rows = [
         replace(row, perturbed=row.torch if away is None else away)
         for row, away in zip(rows, perturbed, strict=True)
@@ -105,9 +106,28 @@ def _perturbed(
     batches: Sequence[Batch],
     names: Sequence[str],
     start: Mapping[str, Array],
+    seed: int,
+) -> list[float | None]:
+    """Return how far float32 on perturbed inputs is from float64; None where no input can be.
+
+    Of PERTURBED runs the farthest counts, step by step: a ReLU's kink is met in some of them only.
+    """
+    runs = []
+    for draw in range(PERTURBED):
+        torch.write(start)
+        rng = np.random.RandomState(seed * PERTURBED + draw)
+        runs.append(_perturbed_once(torch, batches, names, start, rng))
+    torch.write(start)
+    return [max(step, key=lambda away: away or 0.0) for step in zip(*runs, strict=True)]
+
+
+def _perturbed_once(
+    torch: Side,
+    batches: Sequence[Batch],
+    names: Sequence[str],
+    start: Mapping[str, Array],
     rng: np.random.RandomState,
 ) -> list[float | None]:
-    """Return how far float32 on perturbed inputs is from float64; None where no input can be."""
     for precision in _PRECISIONS:
         torch.begin(precision)
     away: list[float | None] = []

@@ -126,7 +126,8 @@ class _Verification:
         both = self.both
         layers = sorted({*both.torch.still(), *both.port.still()})
         if layers:
-            told = Phrase("switched off in training: {layers}", layers=listed(layers, 6))
+            names = [layer or "(the model)" for layer in layers]
+            told = Phrase("switched off in training: {layers}", layers=listed(names, 6))
             self.notes.append(told)
         self.random = self._random()
         if self.random:

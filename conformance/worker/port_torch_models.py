@@ -152,6 +152,7 @@ class TorchModels(Session):
         model = self._model(precision)
         with ExitStack() as stack:
             stack.enter_context(seeded())
+            stack.enter_context(torch.enable_grad())  # a notebook's caller may have forbidden it
             if not keep:
                 stack.enter_context(values.kept(model))
             model.train(training)
