@@ -62,6 +62,7 @@ class _Aligner:
         self._by_parent()
         self._by_kind()
         self._padded()
+        self._elsewhere()
         items = [self._item(match) for match in self.matches]
         for side, calls in enumerate((self.torch, self.mindspore)):
             for i in sorted({*range(len(calls.calls))} - self.taken[side]):
@@ -74,6 +75,24 @@ class _Aligner:
         self.matches.append(Match(tuple(torch), tuple(mindspore), why, problem))
         self.taken[0].update(torch)
         self.taken[1].update(mindspore)
+
+    def _elsewhere(self) -> None:
+        """Part layers that pass on what they are given, where that is not the same tensor.
+
+        Such as dropout of attention's weights and an identity after it: order alone pairs them.
+        """
+        for match in list(self.matches):
+            pair = (*match.torch, *match.mindspore)
+            if match.why == BY_NAME or len(pair) != 2 or self.torch.family(pair[0]) != "pass":
+                continue
+            calls = self.torch.calls[pair[0]], self.mindspore.calls[pair[1]]
+            sizes = [sorted(map(prod, call.outputs)) for call in calls]
+            if sizes[0] != sizes[1] and all(sizes):
+                self.matches.remove(match)
+                words = "it passes on what it is given, at another place than in the other model"
+                for side, call in enumerate(calls):
+                    self.taken[side].discard(pair[side])
+                    self.lone[side, call.key.layer] = words
 
     # Anchors ------------------------------------------------------------------------------------
 

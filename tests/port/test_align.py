@@ -38,6 +38,19 @@ def test_another_activation_is_aligned_as_one() -> None:
     assert shown(aligned) == ["a = c", "r = t", "b = d", "s = u"]
 
 
+def test_layers_that_pass_on_other_tensors_are_not_one() -> None:
+    """timm's attention ends in an identity, MindCV's has dropout of its weights before that."""
+    names = [("a.weight", "a.weight"), ("b.weight", "b.weight")]
+    ends = [layer("a", "conv2d", "weight"), layer("b", "conv2d", "weight")]
+    torch = [*ends, layer("norm", "identity")], run("a", "norm", "b")
+    port = [*ends, layer("drop", "dropout")], run("a", ("drop", (2, 4, 50, 50)), "b")
+    aligned = align(torch, port, names)
+    assert shown(aligned) == ["a = a", "- = drop", "norm = -", "b = b"]
+    assert all("at another place" in a.why for a in aligned[1:3])
+    same = [*ends, layer("drop", "dropout")], run("a", "drop", "b")
+    assert shown(align(torch, same, names)) == ["a = a", "norm = drop", "b = b"]
+
+
 def test_a_function_instead_of_a_module_misleads_nobody() -> None:
     """The first activation is a function in one model, the second in the other."""
     torch = plain("a", "r", "b", "s")
