@@ -75,7 +75,7 @@ def test_every_key_is_told() -> None:
 
 def test_the_budgets_are_those_of_the_judge() -> None:
     rows = re.findall(r"^\| (.*?) \| (\d+) \| (\d+) \| ([\d, ]+|none) \|", PAGE, re.MULTILINE)
-    judged = [budget.OUTPUT, budget.LAYER, budget.GRADIENT, budget.STATE, budget.STEP]
+    judged = [budget.OUTPUT, budget.LAYER, budget.GRADIENT, budget.LOSS, budget.STATE, budget.STEP]
     judged.append(budget.TRAJECTORY)
     assert len(rows) == len(judged)
     for (_, same, differs, peaks), one in zip(rows, judged, strict=True):

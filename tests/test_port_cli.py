@@ -439,5 +439,5 @@ def test_an_optimizer_that_cannot_run_leaves_the_rest_and_is_not_green(real: Por
 def test_a_map_is_0_where_complete_and_1_where_not(real: Port) -> None:
     code, out, _ = real.changed().run("map", "port.yaml")
     assert code == 0
-    assert "weights:" in out
+    assert "No rules are needed" in out
     assert real.changed(mindspore__arguments={"extra": True}).run("map", "port.yaml")[0] == 1

@@ -89,7 +89,7 @@ def test_verifying_leaves_a_page_and_its_json(
     Path("port.yaml").write_text(PORT_YAML)
     with pytest.raises(typer.Exit) as ended:
         porting.verify(
-            Path("port.yaml"), out=out, json_path=Path("deep/all.json"), cases=Path("cases"),
+            Path("port.yaml"), out=out, json_path=Path("deep/all.json"), cases=None,
             seeds=None, timeout=1.0, save=None,
         )  # fmt: skip
     assert ended.value.exit_code == 1

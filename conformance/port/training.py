@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from conformance.port.budget import GRADIENT, STATE, Budget, Judgement, judge
+from conformance.port.budget import GRADIENT, LOSS, STATE, Budget, Judgement, judge
 from conformance.port.measure import ROUNDOFF, TINY, Measured, Unmeasured, measure, rms
 from conformance.port.model import Array, Backward
 from conformance.port.phrase import Phrase, number
@@ -227,6 +227,6 @@ def _most(flags: Iterator[bool]) -> bool:
 def _loss(losses: Sequence[tuple[float, float, float]]) -> Judgement:
     """Judge the losses of all draws as one tensor, since one alone may be right by luck."""
     if not losses:
-        return judge([], GRADIENT)
+        return judge([], LOSS)
     exact, single, ported = (np.array(column) for column in zip(*losses, strict=True))
-    return judge([measure(exact, single, ported, varies="values")], GRADIENT)
+    return judge([measure(exact, single, ported, varies="values")], LOSS)

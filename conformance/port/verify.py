@@ -310,7 +310,8 @@ class _Verification:
         if self.trajectory and self.trajectory.judgement.verdict is Verdict.UNRESOLVED:
             told.append(self.trajectory.judgement.reason)
         losses = [found.loss for _, found in self.differentiated]
-        return told + [one.reason for one in losses if one.verdict is Verdict.UNRESOLVED]
+        unclear = [one.reason for one in losses if one.verdict is Verdict.UNRESOLVED]
+        return told + [Phrase("the loss: {why}", why=why) for why in unclear]
 
     # What came of it ------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pytest
 from conformance.port.model import Array
 from conformance.port.result import TensorRow, TrajectoryRow, Verdict
 from conformance.port.stepping import Stepped, coupled, fit, step
-from conformance.port.training import differentiate
+from conformance.port.training import _loss, differentiate
 from conformance.port.trajectory import judge_rows, schedule, trajectory
 from tests.port.fake_side import FakeSide, Optimizer, sequence
 from tests.port.layers import Layer, dense, relu
@@ -116,6 +116,14 @@ def test_statistics_that_hardly_move(ours: float, theirs: float) -> None:
         assert "not move" not in tensor.problem
     if theirs / ours > 2:
         assert tensor.problem.startswith("moves 30 times as far as PyTorch's")
+
+
+def test_a_loss_that_float32_hits_by_luck_accuses_nobody() -> None:
+    """Ten roundoffs are nothing for a sum; a thousandth is another loss."""
+    roundoff = 2.0**-24
+    for off, verdict in ((10 * roundoff, Verdict.SAME), (1e-3, Verdict.DIFFERS)):
+        judged = _loss([(2.5, 2.5, 2.5 * (1 + off)), (1.5, 1.5, 1.5 * (1 - off))])
+        assert judged.verdict is verdict
 
 
 def test_another_loss_shows_in_the_loss() -> None:
