@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.port.model import Array
+from conformance.port.model import Array, Precision
 from conformance.port.result import TensorRow, TrajectoryRow, Verdict
 from conformance.port.stepping import Stepped, coupled, fit, step
 from conformance.port.training import _loss, differentiate
@@ -386,3 +386,18 @@ def test_fits() -> None:
     assert found.explains
     assert not fit(a + noise, a, p).explains
     assert fit(a, a, p).explains
+
+
+@pytest.mark.parametrize(("momentum", "runs"), [(0.9, 1), (0.8, 6)])
+def test_perturbed_runs_end_with_the_one_that_explains_the_port(momentum: float, runs: int) -> None:
+    torch, port = sides(ours=Optimizer(momentum=0.9), theirs=Optimizer(momentum=momentum))
+    begun, begin = [], torch.begin
+
+    def counted(precision: Precision = "float32") -> None:
+        begun.append(precision)
+        begin(precision)
+
+    torch.begin = counted  # type: ignore[method-assign]
+    walk = trajectory(torch, port, tensors(torch), batches(4))
+    assert (walk.judgement.verdict is Verdict.SAME) == (momentum == 0.9)
+    assert begun.count("float64") == 1 + runs
