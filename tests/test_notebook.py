@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,15 @@ class Cell(ms.nn.Cell):  # type: ignore[misc]
     def construct(self, x: ms.Tensor) -> ms.Tensor:
         y = ms.ops.relu(self.bn(self.first(x))).mean(axis=(2, 3))
         return self.head(self.drop(y))
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    """The context that a notebook has, whatever ran in this process before."""
+    before = ms.get_context("pynative_synchronize")
+    ms.set_context(pynative_synchronize=False)
+    yield
+    ms.set_context(pynative_synchronize=before)
 
 
 def values(cell: Any) -> dict[str, bytes]:

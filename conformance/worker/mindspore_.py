@@ -31,6 +31,18 @@ RECYCLE_AFTER = 50
 DEVICES = {"cpu": "CPU", "gpu": "GPU", "ascend": "Ascend"}
 
 
+def _use(device: str) -> None:
+    """Set MindSpore's device; TargetUnavailable where it cannot be had.
+
+    MindSpore refuses once something has run, be it the same one.
+    """
+    try:
+        ms.set_device(device)
+    except Exception as error:
+        if ms.get_context("device_target") != device:
+            raise TargetUnavailable(str(error).strip().splitlines()[0]) from None
+
+
 class MindSporeAdapter(Training):
     """MindSpore on ``cpu``, ``gpu`` or ``ascend``; mode ``pynative`` or ``graph``.
 
@@ -58,10 +70,7 @@ class MindSporeAdapter(Training):
             raise TargetUnavailable(f"MindSpore runs in mode pynative or graph, not {mode!r}")
         if self.device not in DEVICES:
             raise TargetUnavailable(f"unknown device {device!r}: {', '.join(DEVICES)}")
-        try:
-            ms.set_device(DEVICES[self.device])
-        except Exception as error:
-            raise TargetUnavailable(str(error).strip().splitlines()[0]) from None
+        _use(DEVICES[self.device])
         ms.set_context(mode=ms.PYNATIVE_MODE)
         if os.environ.get("CONFORMANCE_MINDSPORE_DEFAULTS") != "1":
             ms.set_context(pynative_synchronize=True)

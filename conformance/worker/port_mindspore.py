@@ -49,7 +49,7 @@ class MindSporeSession(Passes):
         super().__init__(device or _current_device(), mode or "pynative")
         if self.device not in DEVICES:
             raise TargetUnavailable(f"unknown device {device!r}: {', '.join(DEVICES)}")
-        if device:
+        if device and device != _current_device():  # once something has run, none can be set
             ms.set_device(DEVICES[device])
         self._before = {name: ms.get_context(name) for name in _CONTEXT}
         _set_context(_CONTEXT)
