@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 else:
     torch = pytest.importorskip("torch")
     ms = pytest.importorskip("mindspore")
+    # It has an effect before the first kernel of a process alone; tests of memory that runs out,
+    # which may come later in this one, would end it with SIGSEGV else.
+    ms.set_context(pynative_synchronize=True)
 
 pytestmark = pytest.mark.frameworks
 

@@ -32,6 +32,7 @@ from conformance.worker.port_mindspore_passes import Passes, leaf
 from conformance.worker.port_mindspore_training import Training
 
 _CONTEXT = {"mode": ms.PYNATIVE_MODE, "pynative_synchronize": True}
+"""MindSpore 2.10 heeds the latter before the first kernel of a process alone."""
 
 
 class MindSporeSession(Passes):
@@ -261,13 +262,12 @@ class MindSporeSession(Passes):
 
 
 def _set_context(context: Mapping[str, Any]) -> None:
-    """Set what is not set already, without the advice that a key is to go: nothing else resets."""
+    """Set the context without the advice that a key is to go: nothing else can be unset."""
     log = logging.getLogger(f"ME.mindspore.log.{os.getpid()}")
     before, log.disabled = log.disabled, True
     try:
         for name, value in context.items():
-            if ms.get_context(name) != value:
-                ms.set_context(**{name: value})
+            ms.set_context(**{name: value})
     finally:
         log.disabled = before
 
