@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.errors import PortFailed
+from conformance.errors import HarnessError, PortFailed
 from conformance.port.both import Both
 from conformance.port.evidence import Suspect
 from conformance.port.model import LayerInfo
@@ -36,12 +36,17 @@ class Attempts:
         self.layers = [{layer.name: layer for layer in i.layers} for i in both.inventories]
 
     def __call__(self, suspects: Sequence[Suspect]) -> Verdict | None:
-        """Return the verdict with `suspects` put right; None where that cannot be."""
+        """Return the verdict with `suspects` put right; None where that cannot be, or be measured.
+
+        Raises HarnessError where a setting cannot be put back: what came after would be of another
+        model.
+        """
         with contextlib.ExitStack() as undo:
             try:
                 for suspect in suspects:
                     undo.enter_context(self._right(suspect))
-                return self.judge()
+                found = self.judge()
+                return None if found is Verdict.NOT_COMPARED else found
             except Impossible:
                 return None
             except PortFailed as error:
@@ -79,7 +84,9 @@ class Attempts:
                 try:
                     yield
                 finally:
-                    _patch(side, taker.name, own(setting, taker))
+                    if not _patch(side, taker.name, own(setting, taker)):
+                        words = f"{taker.name}: {setting} of the {side.framework} model"
+                        raise HarnessError(f"{words} could not be put back")
                 return
         raise Impossible
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from html import escape
@@ -22,6 +22,15 @@ class Verdict(StrEnum):
     DIFFERS = "differs"
     UNRESOLVED = "unresolved"
     NOT_COMPARED = "not compared"
+
+
+SEVERITY = (Verdict.SAME, Verdict.NOT_COMPARED, Verdict.UNRESOLVED, Verdict.DIFFERS)
+"""From the best to the worst."""
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst of `verdicts`; of none, that nothing was compared."""
+    return max(verdicts, key=SEVERITY.index, default=Verdict.NOT_COMPARED)
 
 
 @dataclass(frozen=True)

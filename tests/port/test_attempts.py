@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from conformance.errors import HarnessError
 from conformance.port.attempts import Attempts
 from conformance.port.both import Both
 from conformance.port.evidence import Suspect
@@ -26,6 +27,7 @@ class Patched:
     """A side that only notes how it is patched, or refuses."""
 
     refuses: bool = False
+    framework: str = "mindspore"
     patches: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
     def patch(self, layer: str, settings: Mapping[str, Any]) -> None:
@@ -34,11 +36,13 @@ class Patched:
         self.patches.append((layer, settings))
 
 
-def tried(port: Patched, torch: Patched, item: StaticDifference) -> Verdict | None:
+def tried(
+    port: Patched, torch: Patched, item: StaticDifference, measured: Verdict = Verdict.SAME
+) -> Verdict | None:
     layers = ([FUSED, RELU6], [RELU, NORM])
     inventories = tuple(SimpleNamespace(layers=side) for side in layers)
     both = SimpleNamespace(torch=torch, port=port, inventories=inventories, mended=set())
-    attempts = Attempts(cast("Both", both), [KIND, EPS], lambda: Verdict.SAME)
+    attempts = Attempts(cast("Both", both), [KIND, EPS], lambda: measured)
     cause = Cause(item.setting, "", "")
     return attempts([Suspect(cause, 0, (item.mindspore_layer,), item.setting)])
 
@@ -66,3 +70,17 @@ def test_where_the_port_cannot_pytorch_gets_the_ports() -> None:
         ("bn", {"kind": "batch_norm2d+relu6"}),
     ]
     assert tried(Patched(refuses=True), Patched(refuses=True), KIND) is None
+
+
+def test_what_cannot_be_put_back_ends_the_verification() -> None:
+    class Once(Patched):
+        def patch(self, layer: str, settings: Mapping[str, Any]) -> None:
+            super().patch(layer, settings)
+            self.refuses = True
+
+    with pytest.raises(HarnessError, match=r"norm: eps .* could not be put back"):
+        tried(Once(), Patched(), EPS)
+
+
+def test_an_attempt_that_measures_nothing_proves_nothing() -> None:
+    assert tried(Patched(), Patched(), EPS, Verdict.NOT_COMPARED) is None

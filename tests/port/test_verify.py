@@ -1,0 +1,83 @@
+"""The whole flow over sides without a framework: what never ran is not the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.errors import PortFailed
+from conformance.port.both import Plan
+from conformance.port.config import Mode
+from conformance.port.model import Array, Backward, Forward
+from conformance.port.result import PortResult, Verdict
+from conformance.port.verify import verify
+from tests.port.fake_side import FakeSide, sequence
+from tests.port.trained import Parts, parts
+
+
+class NoGraph(FakeSide):
+    """A port whose gradients cannot be compiled."""
+
+    def differentiate(self, *args: Any, **kwargs: Any) -> Backward:
+        if kwargs.get("graph"):
+            raise PortFailed("no gradient in graph mode", kind="NoKernel")
+        return super().differentiate(*args, **kwargs)
+
+
+class Wider(FakeSide):
+    """A port that returns one row more, at size `odd` alone."""
+
+    def run(self, inputs: Sequence[Array], **kwargs: Any) -> Forward:
+        ran = super().run(inputs, **kwargs)
+        if len(inputs[0]) != 15:
+            return ran
+        return Forward(tuple(np.vstack([y, y[:1]]) for y in ran.outputs), ran.captured)
+
+
+def draw(size: str, seed: int) -> tuple[list[Array], list[Array]]:
+    random, rows = np.random.RandomState(seed), 15 if size == "odd" else 16
+    inputs, targets = random.randn(rows, 12), random.randn(rows, 6)
+    return [inputs.astype(np.float32)], [targets.astype(np.float32)]
+
+
+def verified(
+    port: type[FakeSide] = FakeSide,
+    change: Callable[[Parts], None] = lambda made: None,
+    modes: Sequence[Mode] = ("pynative", "graph"),
+) -> PortResult:
+    made = parts()
+    network = sequence(*made)
+    torch = FakeSide("torch", made, network)
+    change(made)
+    plan = Plan("fake", draw, ("even", "odd"), seeds=3, modes=modes, calibrated=False, steps=2)
+    return verify(torch, port("mindspore", made, network), plan)
+
+
+def test_a_right_port_is_the_same() -> None:
+    found = verified()
+    assert (found.verdict, found.causes) == (Verdict.SAME, ()), found.sentence
+    assert {row.verdict for row in found.gradients} == {Verdict.SAME}
+
+
+def test_gradients_that_a_mode_cannot_make_are_not_the_same() -> None:
+    found = verified(NoGraph)
+    assert (found.verdict, found.exit_code) == (Verdict.UNRESOLVED, 1), found.sentence
+    assert "no gradient in graph mode" in found.sentence
+    assert {row.verdict for row in found.forward} == {Verdict.SAME}
+
+
+@pytest.mark.parametrize("modes", [("pynative",), ("graph",), ("pynative", "graph")])
+def test_gradients_are_told_whichever_mode_ran(modes: Sequence[Mode]) -> None:
+    found = verified(modes=modes)
+    assert len({row.torch for row in found.gradients}) == 6
+    assert len(found.gradients) == 6
+
+
+def test_outputs_of_another_shape_are_looked_into_where_they_are() -> None:
+    found = verified(Wider)
+    assert found.verdict is Verdict.DIFFERS
+    assert {row.size for row in found.forward if row.verdict is Verdict.DIFFERS} == {"odd"}
+    assert {item.size for item in found.divergences} == {"odd"}
