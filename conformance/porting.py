@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from conformance.corpus import loader
-from conformance.errors import CallerError
+from conformance.errors import CallerError, HarnessError
 from conformance.port import checkpoint, kernels, static
 from conformance.port import propose as proposing
 from conformance.port.both import Both, Plan
@@ -55,9 +55,10 @@ def verify(
         _savable(save)
     with located(file), sides(file, timeout) as (torch, port):
         plan = planned(file, seeds)
-        result = compare(torch, port, plan, known, lambda line: typer.echo(line, err=True))
         if save is not None:
             kept(torch, port, plan, save)
+            typer.echo(f"wrote {save}; loaded back, it is the same", err=True)
+        result = compare(torch, port, plan, known, lambda line: typer.echo(line, err=True))
     result = noted(result, known)
     result = replace(result, config=file.config.model_dump(mode="json", exclude_unset=True))
     if json_path is not None:
@@ -164,13 +165,15 @@ def _savable(path: Path) -> None:
 
 
 def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
-    """Write PyTorch's values as a checkpoint of the port, and prove it by loading it back."""
-    both = Both(torch, port, plan)
+    """Write PyTorch's own values as a checkpoint of the port, and prove it by loading it back.
+
+    Before anything calibrates them; the port gets back what it held.  Raises HarnessError for a
+    file that does not give back what was written.
+    """
+    held = port.read()
+    both = Both(torch, port, replace(plan, calibrated=False, loaded=False))
     both.give(plan.draws[0])
     lost = checkpoint.write(port, port.read(), str(path.absolute()))
-    typer.echo(
-        f"{path}: {len(lost)} tensors did not come back: {', '.join(lost)}"
-        if lost
-        else f"wrote {path}; loaded back, it is the same",
-        err=True,
-    )
+    port.write(held)
+    if lost:
+        raise HarnessError(f"{path}: {len(lost)} tensors did not come back: {', '.join(lost)}")

@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import pytest
 
+from conformance import porting
+from conformance.errors import HarnessError
+from conformance.port.both import Plan
 from conformance.port.checkpoint import write
 from conformance.port.model import Array, Precision
 from conformance.port.side import Side
+from tests.port.fake_side import FakeSide, sequence
+from tests.port.trained import parts
 
 
 class Fake:
@@ -57,3 +63,51 @@ def test_a_tensor_that_is_not_saved(tmp_path: Path) -> None:
 
 def test_a_tensor_that_is_rounded(tmp_path: Path) -> None:
     assert write(cast(Side, Fake(rounded="a")), GIVEN, str(tmp_path / "x.npz")) == ["a"]
+
+
+class Kept(FakeSide):
+    """A side with checkpoints, that loses one tensor, and values of its own until calibrated."""
+
+    lost = ""
+
+    def calibrate(self, inputs: Sequence[Array], seed: int) -> None:
+        self.write({name: value + 1 for name, value in self.read().items()})
+
+    def save(self, path: str) -> None:
+        with Path(path).open("wb") as file:
+            np.savez(file, **{n: v for n, v in self.read().items() if n != self.lost})
+
+    def load(self, path: str) -> None:
+        with np.load(path) as file:
+            self.write(dict(file))
+
+
+def kept_sides() -> tuple[Kept, Kept]:
+    made = parts()
+    torch = Kept("torch", made, sequence(*made))
+    port = Kept("mindspore", made, sequence(*made))
+    port.write({name: value * 0 for name, value in port.read().items()})
+    return torch, port
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_what_is_saved_is_pytorchs_own_and_not_what_shows_mistakes(
+    tmp_path: Path, loaded: bool
+) -> None:
+    torch, port = kept_sides()
+    before = torch.read()
+    plan = Plan("fake", lambda size, seed: ([], []), calibrated=True, loaded=loaded)
+    porting.kept(torch, port, plan, tmp_path / "port.ckpt")
+    with np.load(tmp_path / "port.ckpt") as file:
+        assert set(file) == set(before)
+        for name, value in before.items():
+            np.testing.assert_array_equal(file[name], value)
+    assert not any(value.any() for value in port.read().values())
+
+
+def test_a_checkpoint_that_lost_something_is_an_error(tmp_path: Path) -> None:
+    torch, port = kept_sides()
+    port.lost = "fc1.bias"
+    plan = Plan("fake", lambda size, seed: ([], []))
+    with pytest.raises(HarnessError, match=r"1 tensors did not come back: fc1\.bias"):
+        porting.kept(torch, port, plan, tmp_path / "port.ckpt")
