@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -62,24 +63,38 @@ class Sequence(Model):
         return (self.tuple_ if self.list_ is None else self.list_) or []
 
 
-class Input(Model):
-    """One array: a literal `value` or one generator, with its dtype and the form it is passed in.
+class Generated(Model):
+    """An array that is drawn or constant; a port's inputs are such, too."""
 
-    Random draws come from one legacy ``np.random.RandomState`` per case, in the order written.
-    """
-
-    value: Any = Field(None, description="Literal number or nested list; '1+2j' for complex.")
     rand: Shape | None = Field(None, description="Uniform draws in [0, 1) of this shape.")
     randn: Shape | None = Field(None, description="Standard normal draws of this shape.")
     randint: Integers | None = None
     zeros: Shape | None = None
     ones: Shape | None = None
     full: Filled | None = None
+    scale: float | None = Field(None, description="Multiply the draw by this, before the cast.")
+    shift: float | None = Field(None, description="Then add this.")
+
+    @property
+    def shape(self) -> list[int] | None:
+        """The declared shape, None for what is not generated."""
+        for sized in (self.randint, self.full):
+            if sized is not None:
+                return list(sized.size)
+        plain = (self.rand, self.randn, self.zeros, self.ones)
+        return next((shape for shape in plain if shape is not None), None)
+
+
+class Input(Generated):
+    """One array: a literal `value` or one generator, with its dtype and the form it is passed in.
+
+    Random draws come from one legacy ``np.random.RandomState`` per case, in the order written.
+    """
+
+    value: Any = Field(None, description="Literal number or nested list; '1+2j' for complex.")
     arange: int | None = Field(None, ge=0, le=MAX_ELEMENTS, description="0, 1, … n-1.")
     linspace: tuple[float, float, int] | None = Field(None, description="[start, stop, number].")
     npy: str | None = Field(None, description="A .npy file beside this case file.")
-    scale: float | None = Field(None, description="Multiply the draw by this, before the cast.")
-    shift: float | None = Field(None, description="Then add this.")
     reshape: Shape | None = None
     dtype: Dtype | None = Field(None, description="Wins over the dtype of the case.")
     layout: Literal["contiguous", "transposed"] = Field(
@@ -111,12 +126,4 @@ class Input(Model):
             return self.arange
         if self.linspace is not None:
             return self.linspace[2]
-        shape = self.rand or self.randn or self.zeros or self.ones
-        if self.randint is not None:
-            shape = self.randint.size
-        if self.full is not None:
-            shape = self.full.size
-        count = 1
-        for extent in shape or [0]:
-            count *= extent
-        return count
+        return 0 if self.shape is None else prod(self.shape)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.corpus.arrays import Input
+from conformance.corpus.arrays import Generated, Input
 from conformance.corpus.model import MAX_ELEMENTS
 from conformance.errors import CaseError
 from conformance.reference.dtypes import cast
@@ -22,17 +22,14 @@ def draw(spec: Input, random: np.random.RandomState, dtype: str | None, folder: 
     real literals and draws are float32, integers int64, booleans bool, complex numbers complex64.
     Raises CaseError when a literal is ragged, or a file is missing, too large or outside `folder`.
     """
-    raw = _raw(spec, random, folder)
-    if spec.scale is not None:
-        raw = raw * spec.scale
-    if spec.shift is not None:
-        raw = raw + spec.shift
+    raw = moved(_raw(spec, random, folder), spec)
     if spec.reshape is not None:
         raw = raw.reshape(spec.reshape)
-    return cast(raw, spec.dtype or dtype or _natural(raw))
+    return cast(raw, spec.dtype or dtype or natural(raw))
 
 
-def _raw(spec: Input, random: np.random.RandomState, folder: Path) -> Array:
+def generated(spec: Generated, random: np.random.RandomState) -> Array | None:
+    """Return what the generator of `spec` makes, None where it has another source."""
     if spec.rand is not None:
         return np.asarray(random.rand(*spec.rand))
     if spec.randn is not None:
@@ -44,8 +41,19 @@ def _raw(spec: Input, random: np.random.RandomState, folder: Path) -> Array:
         return np.zeros(spec.zeros)
     if spec.ones is not None:
         return np.ones(spec.ones)
-    if spec.full is not None:
-        return np.full(spec.full.size, _number(spec.full.value))
+    return None if spec.full is None else np.full(spec.full.size, _number(spec.full.value))
+
+
+def moved(raw: Array, spec: Generated) -> Array:
+    """Return `raw` multiplied by the scale of `spec`, if it has one, and shifted then."""
+    if spec.scale is not None:
+        raw = raw * spec.scale
+    return raw if spec.shift is None else raw + spec.shift
+
+
+def _raw(spec: Input, random: np.random.RandomState, folder: Path) -> Array:
+    if (made := generated(spec, random)) is not None:
+        return made
     if spec.arange is not None:
         return np.arange(spec.arange)
     if spec.linspace is not None:
@@ -77,7 +85,8 @@ def _number(value: Any) -> Any:
         raise CaseError(f"{value!r} is not a number") from None
 
 
-def _natural(array: Array) -> str:
+def natural(array: Array) -> str:
+    """Return the dtype that an array gets where nobody says one."""
     return {"b": "bool", "i": "int64", "u": "int64", "c": "complex64"}.get(
         array.dtype.kind, "float32"
     )
@@ -87,10 +96,15 @@ def _file(name: str, folder: Path) -> Array:
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()) or path.suffix != ".npy":
         raise CaseError(f"{name!r} must be a .npy file inside {folder.name}/")
+    return load(path, MAX_ELEMENTS)
+
+
+def load(path: Path, most: int) -> Array:
+    """Return the array in a .npy file; CaseError when it has none, or more than `most` elements."""
     try:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise CaseError(f"cannot read {name!r}: {error}") from None
-    if mapped.size > MAX_ELEMENTS:
-        raise CaseError(f"{name!r} holds {mapped.size:,} elements; the limit is {MAX_ELEMENTS:,}")
+        raise CaseError(f"cannot read {path.name!r}: {error}") from None
+    if mapped.size > most:
+        raise CaseError(f"{path.name!r} holds {mapped.size:,} elements; the limit is {most:,}")
     return np.array(mapped)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+from math import prod
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from conformance.corpus.arrays import Filled, Integers
+from conformance.corpus.arrays import Generated
 from conformance.corpus.model import Model, Name, Shape
 from conformance.port.model import Framework
 from conformance.port.transforms import chain
@@ -24,8 +25,19 @@ MAX_INPUT = 100_000_000
 
 DEFAULT_SIZE = "default"
 
+REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
+
+
+def _reference(text: str) -> str:
+    if not re.match(REFERENCE, text):
+        raise ValueError(f"write module:callable, such as models:Net; found {text[:60]!r}")
+    return text
+
+
 Reference = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$", max_length=300)
+    str,
+    Field(max_length=300, json_schema_extra={"pattern": REFERENCE}),
+    AfterValidator(_reference),
 ]
 Path_ = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$", max_length=80)]
@@ -94,18 +106,10 @@ def _ending(path: str | None, endings: tuple[str, ...]) -> str | None:
     return path
 
 
-class Input(Model):
+class Input(Generated):
     """One input or target: drawn anew for each seed, or a file."""
 
-    rand: Shape | None = Field(None, description="Uniform draws in [0, 1) of this shape.")
-    randn: Shape | None = Field(None, description="Standard normal draws of this shape.")
-    randint: Integers | None = None
-    zeros: Shape | None = None
-    ones: Shape | None = None
-    full: Filled | None = None
     file: Path_ | None = Field(None, description="A .npy file, relative to this one.")
-    scale: float | None = Field(None, description="Multiply the draw by this.")
-    shift: float | None = Field(None, description="Then add this.")
     dtype: Dtype | None = Field(
         None, description="Without it draws are float32, integers int64, and a file what it is."
     )
@@ -116,9 +120,7 @@ class Input(Model):
         if len(given) != 1:
             found = " and ".join(given) or "none"
             raise ValueError(f"give exactly one of {', '.join(GENERATORS)}; found {found}")
-        count = 1
-        for extent in self.shape or []:
-            count *= extent
+        count = prod(self.shape or [0])
         if count > MAX_INPUT:
             raise ValueError(f"{count:,} elements; the limit is {MAX_INPUT:,}")
         return self
@@ -127,15 +129,6 @@ class Input(Model):
     def drawn(self) -> bool:
         """Whether it depends on the seed."""
         return any(draw is not None for draw in (self.rand, self.randn, self.randint))
-
-    @property
-    def shape(self) -> list[int] | None:
-        """The declared shape, None for a file."""
-        for sized in (self.randint, self.full):
-            if sized is not None:
-                return list(sized.size)
-        plain = (self.rand, self.randn, self.zeros, self.ones)
-        return next((shape for shape in plain if shape is not None), None)
 
     def resized(self, shape: list[int]) -> Input:
         """Return the same draw of another shape.  Raises ValueError for a file, or too large."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from conformance.corpus import loader, yamlmarks
+from conformance.corpus import inputs, loader, yamlmarks
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CallerError, CorpusError, Problem
 from conformance.port.config import DEFAULT_SIZE, MAX_INPUT, Input, PortConfig
@@ -153,37 +153,10 @@ def _broken_files(file: PortFile) -> Iterator[tuple[Path_, str]]:
 
 
 def _draw(spec: Input, random: np.random.RandomState, folder: Path) -> Array:
-    raw = _raw(spec, random, folder)
-    if spec.scale is not None:
-        raw = raw * spec.scale
-    if spec.shift is not None:
-        raw = raw + spec.shift
-    natural = {"b": "bool", "i": "int64", "u": "int64"}.get(raw.dtype.kind, "float32")
+    made = inputs.generated(spec, random)
+    if made is None:
+        made = inputs.load(folder / (spec.file or ""), MAX_INPUT)
+    raw = inputs.moved(made, spec)
     if spec.file is not None and spec.dtype is None:
         return raw
-    return cast(raw, spec.dtype or natural)
-
-
-def _raw(spec: Input, random: np.random.RandomState, folder: Path) -> Array:
-    if spec.rand is not None:
-        return np.asarray(random.rand(*spec.rand))
-    if spec.randn is not None:
-        return np.asarray(random.randn(*spec.randn))
-    if (ints := spec.randint) is not None:
-        low, high = (0, ints.low) if ints.high is None else (ints.low, ints.high)
-        return np.asarray(random.randint(low, high, size=ints.size))
-    if spec.full is not None:
-        return np.full(spec.full.size, float(spec.full.value))
-    if spec.file is not None:
-        return _file(folder / spec.file)
-    return np.ones(spec.ones) if spec.ones is not None else np.zeros(spec.zeros or ())
-
-
-def _file(path: Path) -> Array:
-    try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise CallerError(f"cannot read {path.name}: {error}") from None
-    if mapped.size > MAX_INPUT:
-        raise CallerError(f"{path.name} holds {mapped.size:,} elements; at most {MAX_INPUT:,}")
-    return np.array(mapped)
+    return cast(raw, spec.dtype or inputs.natural(raw))

@@ -124,7 +124,7 @@ def test_files_lie_beside_the_configuration(tmp_path: Path) -> None:
 def test_a_file_that_is_no_array(tmp_path: Path) -> None:
     (tmp_path / "x.npy").write_text("no array", encoding="utf-8")
     file = load(tmp_path, PLAIN.replace("{randn: [8, 3, 5, 5]}", "{file: x.npy}"))
-    with pytest.raises(CallerError, match=r"port\.yaml:8:6: cannot read x\.npy"):
+    with pytest.raises(CallerError, match=r"port\.yaml:8:6: cannot read 'x\.npy'"):
         file.draw("default", 0)
 
 
@@ -183,7 +183,10 @@ OTHER_MISTAKES = [
     ("sizes: {default: {x: [2]}}", "18: sizes.default: the size of `inputs` has this name"),
     (RULE % ("(a", "b"), "19: weights.rules.0: regular expression: missing )"),
     (RULE % ("a", r"\1"), "19: weights.rules.0: mindspore: invalid group reference 1"),
-    ("weights: {convert: f}", "20: weights.convert: String should match"),
+    (
+        "weights: {convert: f}",
+        "20: weights.convert: write module:callable, such as models:Net; found",
+    ),
     (
         "weights: {rules: [{torch: a, mindspore: b, transform: turn}]}",
         "19: weights.rules.0: no transform 'turn'; there are transpose",
@@ -213,7 +216,7 @@ OTHER_MISTAKES = [
         ("port: x\n", "1:1: 'torch' is required"),
         (
             PLAIN.replace("models_torch:S", "models_torch.S"),
-            "3:10: torch.build: String should match",
+            "3:10: torch.build: write module:callable, such as models:Net; found",
         ),
         *((PLAIN.replace(ARRAY, text), f"8:{error}") for text, error in INPUT_MISTAKES),
         *((PLAIN.replace(ARGUMENTS, text), f"4:{error}") for text, error in SIDE_MISTAKES),
