@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ import pytest
 from conformance.errors import PortFailed
 from conformance.port.both import Plan
 from conformance.port.config import Mode
-from conformance.port.model import Array, Backward, Forward
+from conformance.port.model import Array, Backward, Forward, Precision, Step
 from conformance.port.result import PortResult, Verdict
 from conformance.port.verify import verify
-from tests.port.fake_side import FakeSide, sequence
+from tests.port.fake_side import FakeSide, Optimizer, sequence
 from tests.port.trained import Parts, parts
 
 
@@ -37,6 +37,34 @@ class Wider(FakeSide):
         return Forward(tuple(np.vstack([y, y[:1]]) for y in ran.outputs), ran.captured)
 
 
+class Kinked(FakeSide):
+    """A port that a kink drives off in some of the times that it is trained."""
+
+    off: Collection[int] = ()
+    begun = 0
+
+    def begin(self, precision: Precision = "float32") -> None:
+        super().begin(precision)
+        self.begun += 1
+
+    def step(self, *args: Any, **kwargs: Any) -> Step:
+        made = super().step(*args, **kwargs)
+        if self.begun in self.off:
+            own = self.values["float32"]
+            self.values["float32"] = {name: v * np.float32(1.001) for name, v in own.items()}
+        return made
+
+
+class OneKink(Kinked):
+    """Three times a single step is made, then three series: the first of these is driven off."""
+
+    off = (4,)
+
+
+class AlwaysOff(Kinked):
+    off = (4, 5, 6)
+
+
 def draw(size: str, seed: int) -> tuple[list[Array], list[Array]]:
     random, rows = np.random.RandomState(seed), 15 if size == "odd" else 16
     inputs, targets = random.randn(rows, 12), random.randn(rows, 6)
@@ -47,13 +75,14 @@ def verified(
     port: type[FakeSide] = FakeSide,
     change: Callable[[Parts], None] = lambda made: None,
     modes: Sequence[Mode] = ("pynative", "graph"),
+    optimizer: Optimizer | None = None,
 ) -> PortResult:
     made = parts()
     network = sequence(*made)
     torch = FakeSide("torch", made, network)
     change(made)
     plan = Plan("fake", draw, ("even", "odd"), seeds=3, modes=modes, calibrated=False, steps=2)
-    return verify(torch, port("mindspore", made, network), plan)
+    return verify(torch, port("mindspore", made, network, optimizer), plan)
 
 
 def test_a_right_port_is_the_same() -> None:
@@ -81,3 +110,16 @@ def test_outputs_of_another_shape_are_looked_into_where_they_are() -> None:
     assert found.verdict is Verdict.DIFFERS
     assert {row.size for row in found.forward if row.verdict is Verdict.DIFFERS} == {"odd"}
     assert {item.size for item in found.divergences} == {"odd"}
+
+
+def test_a_trajectory_that_a_kink_drives_off_is_tried_on_other_batches() -> None:
+    assert verified(OneKink).verdict is Verdict.SAME
+    found = verified(AlwaysOff)
+    assert (found.verdict, found.exit_code) == (Verdict.DIFFERS, 1), found.sentence
+
+
+def test_another_optimizer_differs_though_outputs_agree() -> None:
+    found = verified(optimizer=Optimizer(momentum=0.9))
+    assert {row.verdict for row in found.forward} == {Verdict.SAME}
+    assert found.verdict is Verdict.DIFFERS, found.sentence
+    assert found.sentence.startswith("Same function forward, but it does not train alike")
