@@ -56,13 +56,13 @@ class Kinked(FakeSide):
 
 
 class OneKink(Kinked):
-    """Three times a single step is made, then three series: the first of these is driven off."""
+    """Twice a single step is made, then three series: the first of these is driven off."""
 
-    off = (4,)
+    off = (3,)
 
 
 class AlwaysOff(Kinked):
-    off = (4, 5, 6)
+    off = (3, 4, 5)
 
 
 def draw(size: str, seed: int) -> tuple[list[Array], list[Array]]:
