@@ -327,7 +327,6 @@ def test_outputs_of_every_form_are_flattened() -> None:
 
 
 def test_checkpoints_come_back(tmp_path: Path) -> None:
-    pytest.importorskip("safetensors")
     for suffix in ("pt", "pth", "safetensors"):
         made = side(Tied())
         path = str(tmp_path / f"w.{suffix}")
