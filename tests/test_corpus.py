@@ -135,8 +135,8 @@ PUBLISHED = {
         "(input, target) -> Tensor",
         "(reduction='mean', weight=None, pos_weight=None)(logits, labels) -> Tensor",
         "MindSpore后来已将调用参数更名为input和target",  # the signature, out of date
-        "当前安装的版本中该参数名为input,与PyTorch一致",  # the first row
-        "当前安装的版本中该参数名为target,与PyTorch一致",  # the second
+        "当前安装的版本中该参数名为input，与PyTorch一致",  # the first row
+        "当前安装的版本中该参数名为target，与PyTorch一致",  # the second
         "参数2size_average-Deprecated by PyTorch; MindSpore does not have this parameter"
         "PyTorch已弃用该参数，MindSpore无此参数",
         "参数3reduce-Deprecated by PyTorch; MindSpore does not have this parameter",

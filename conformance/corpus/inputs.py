@@ -96,15 +96,18 @@ def _file(name: str, folder: Path) -> Array:
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()) or path.suffix != ".npy":
         raise CaseError(f"{name!r} must be a .npy file inside {folder.name}/")
-    return load(path, MAX_ELEMENTS)
+    return load(path, name, MAX_ELEMENTS)
 
 
-def load(path: Path, most: int) -> Array:
-    """Return the array in a .npy file; CaseError when it has none, or more than `most` elements."""
+def load(path: Path, name: str, most: int) -> Array:
+    """Return the array in a .npy file, which the case file or the port file calls `name`.
+
+    Raises CaseError when it has none, or more than `most` elements.
+    """
     try:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise CaseError(f"cannot read {path.name!r}: {error}") from None
+        raise CaseError(f"cannot read {name!r}: {error}") from None
     if mapped.size > most:
-        raise CaseError(f"{path.name!r} holds {mapped.size:,} elements; the limit is {most:,}")
+        raise CaseError(f"{name!r} holds {mapped.size:,} elements; the limit is {most:,}")
     return np.array(mapped)

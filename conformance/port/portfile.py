@@ -155,7 +155,8 @@ def _broken_files(file: PortFile) -> Iterator[tuple[Path_, str]]:
 def _draw(spec: Input, random: np.random.RandomState, folder: Path) -> Array:
     made = inputs.generated(spec, random)
     if made is None:
-        made = inputs.load(folder / (spec.file or ""), MAX_INPUT)
+        name = spec.file or ""
+        made = inputs.load(folder / name, name, MAX_INPUT)
     raw = inputs.moved(made, spec)
     if spec.file is not None and spec.dtype is None:
         return raw
