@@ -120,7 +120,7 @@ def _run(both: Both, found: TrainingRun, wrong: bool, echo: Callable[[str], None
         words = "{same} of {all} gradients are the same in {mode} mode"
         found.notes.append(Phrase(words, same=same, all=len(made.gradients), mode=mode))
     if plan.steps and found.first:
-        echo(f"{plan.steps} steps of training")
+        echo(f"{plan.steps} step{'s' * (plan.steps > 1)} of training")
         found.stepped = step(both.torch, both.port, both.tensors, batches, found.first)
         found.trajectory = _trajectory(both, found.first, wrong)
 
