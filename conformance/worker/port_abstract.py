@@ -124,7 +124,7 @@ class Abstract:
         raise NotImplementedError
 
     def trace(self, inputs: Arrays, training: bool) -> list[Call]:
-        """Return calls in order; SessionError with kind ``NaN`` when the model's output is NaN."""
+        """Return calls in order; SessionError with kind ``NaN`` when PyTorch's output is NaN."""
         raise NotImplementedError
 
     def run(

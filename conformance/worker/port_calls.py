@@ -36,10 +36,6 @@ class Tensors(Protocol):
         """Return a copy of its values; bfloat16 and float16 as float32."""
         ...
 
-    def has_nan(self, tensor: Any) -> bool:
-        """Tell whether a tensor holds NaN."""
-        ...
-
 
 class Slot:
     """Stands for a tensor in a remembered call."""
@@ -140,13 +136,14 @@ class Call:
 class Recorder:
     """Told by hooks of every call that begins and ends, it writes down those of `atomic` layers.
 
-    `capture` are the calls whose tensors are kept.  `watch` looks for the first NaN.
+    `capture` are the calls whose tensors are kept.  `watch`, where the first NaN is
+    looked for, tells whether a tensor holds one.
     """
 
     tensors: Tensors
     atomic: Collection[str]
     capture: Collection[Key] = ()
-    watch: bool = False
+    watch: Callable[[Any], bool] | None = None
     calls: list[Call] = field(default_factory=list)
     captured: dict[Key, tuple[list[Array], list[Array]]] = field(default_factory=dict)
     templates: dict[str, list[Any]] = field(default_factory=dict)
@@ -203,7 +200,7 @@ class Recorder:
             known.append(rebuild(call, self.tensors.is_tensor, empty))
 
     def _look(self, values: list[Any], layer: str, where: str) -> None:
-        if self.watch and not self.nan and any(map(self.tensors.has_nan, values)):
+        if self.watch is not None and not self.nan and any(map(self.watch, values)):
             self.nan, self.nan_layer = f"{where} layer {layer or 'model'!r}", layer
 
 

@@ -103,12 +103,6 @@ def array(tensor: Any) -> Array:
     return copied
 
 
-def has_nan(tensor: Any) -> bool:
-    """Tell whether a tensor holds NaN."""
-    values = array(tensor)
-    return bool(values.dtype.kind in "fc" and np.isnan(values).any())
-
-
 def tensor(values: Array) -> Any:
     """Return a tensor with memory of its own."""
     return ms.Tensor(np.array(values, copy=True, order="C"))
@@ -135,7 +129,6 @@ class Tensors:
 
     is_tensor = staticmethod(is_tensor)
     array = staticmethod(array)
-    has_nan = staticmethod(has_nan)
 
 
 @contextlib.contextmanager

@@ -90,12 +90,12 @@ class Passes(Session):
 
     # Forward ------------------------------------------------------------------------------------
 
-    def recorder(self, capture: Collection[Key] = (), watch: bool = False) -> Recorder:
+    def recorder(self, capture: Collection[Key] = ()) -> Recorder:
         """Return a recorder whose running layers are the session's."""
         cells = named_cells(self.model).items()
         atomic = {name for name, cell in cells if leaf(cell) or known.kind(cell)}
         self.running = []
-        return Recorder(Tensors(), atomic, capture, watch, running=self.running)
+        return Recorder(Tensors(), atomic, capture, running=self.running)
 
     def record(self, recorder: Recorder, given: list[Any]) -> Any:
         """Run the model in PyNative mode, telling `recorder` of it."""

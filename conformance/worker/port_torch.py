@@ -142,9 +142,9 @@ class TorchSession(TorchModels):
 
     def trace(self, inputs: Arrays, training: bool) -> list[Call]:
         """Return the calls of atomic layers."""
-        recorder = Recorder(self, self._atomic(), watch=True)
+        recorder = Recorder(self, self._atomic(), watch=_has_nan)
         outputs = self._forward(inputs, training, "float32", recorder)
-        if any(map(self.has_nan, outputs)):
+        if any(map(_has_nan, outputs)):
             where = f", first {recorder.nan}" if recorder.nan else ""
             raise SessionError("NaN", f"the forward pass returns NaN{where}", recorder.nan_layer)
         return recorder.calls
@@ -245,6 +245,10 @@ class TorchSession(TorchModels):
         elif schedule is not None:
             schedule.step()
         return value, rates
+
+
+def _has_nan(tensor: Any) -> bool:
+    return bool(tensor.is_floating_point() and torch.isnan(tensor).any())
 
 
 def _equal(one: Any, other: Any) -> bool:

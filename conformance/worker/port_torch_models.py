@@ -74,10 +74,6 @@ class TorchModels(Session):
         """See ``port_calls.Tensors``."""
         return values.array(tensor)
 
-    def has_nan(self, tensor: Any) -> bool:
-        """See ``port_calls.Tensors``."""
-        return bool(tensor.is_floating_point() and torch.isnan(tensor).any())
-
     def _given(self, arrays: Arrays, precision: str) -> list[Any]:
         """Return tensors; what is floating in `precision`, integers as they are."""
         dtype = getattr(torch, precision)

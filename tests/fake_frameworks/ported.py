@@ -108,9 +108,6 @@ class PortedSession(Session):
     def array(self, tensor: Any) -> Array:
         return np.array(tensor)
 
-    def has_nan(self, tensor: Any) -> bool:
-        return bool(np.isnan(tensor).any())
-
     def _recorded(self, inputs: Arrays, capture: Collection[Key]) -> tuple[Any, Recorder]:
         recorder = Recorder(self, set(self.model.chain), capture)
         self.running = recorder.running

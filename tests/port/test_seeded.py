@@ -52,6 +52,14 @@ def test_a_defect_is_found_at_its_layer(name: str, tmp_path: Path) -> None:
         assert first.confirmed is not False
 
 
+def test_nan_in_the_port_alone_is_a_difference_and_placed(tmp_path: Path) -> None:
+    found = verified(tmp_path, Defect(CNN, "", "", defect="root"))
+    assert (found.verdict, found.exit_code) == (Verdict.DIFFERS, 1)
+    assert found.causes[0].where == "between fc1 and drop"
+    assert "relu(fc1)" in found.sentence
+    assert {str(row.problem) for row in found.forward} == {"80 of 80 values are NaN or Inf"}
+
+
 def test_same_padding_shows_at_even_sizes_only(tmp_path: Path) -> None:
     found = verified(tmp_path, DEFECTS["pad_mode same, stride 2"])
     sizes = {row.size for row in found.forward if row.verdict is Verdict.SAME}

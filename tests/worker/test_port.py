@@ -74,8 +74,9 @@ class Tensors:
     def array(self, tensor: Any) -> Any:
         return np.array(tensor)
 
-    def has_nan(self, tensor: Any) -> bool:
-        return bool(np.isnan(tensor).any())
+
+def has_nan(tensor: Any) -> bool:
+    return bool(np.isnan(tensor).any())
 
 
 def recorded(**options: Any) -> Recorder:
@@ -123,10 +124,10 @@ def test_a_call_is_remembered_once_for_each_count_of_tensors() -> None:
 
 
 def test_the_first_nan_is_placed() -> None:
-    recorder = recorded(watch=True)
+    recorder = recorded(watch=has_nan)
     assert (recorder.nan, recorder.nan_layer) == ("in the output of layer 'inner'", "inner")
     assert recorded().nan == ""
-    recorder = Recorder(Tensors(), {"a"}, watch=True)
+    recorder = Recorder(Tensors(), {"a"}, watch=has_nan)
     recorder.enter("a", (np.array([np.nan]),), {})
     assert recorder.nan == "before layer 'a'"
 

@@ -550,13 +550,10 @@ def test_a_layer_without_a_gradient_is_named(ask: Asked) -> None:
     assert (found["layer"], found["message"]) == ("blocks.1", "RuntimeError: no gradient")
 
 
-def test_memory_and_nan_are_named_with_their_layer(ask: Asked) -> None:
+def test_memory_is_named_with_its_layer(ask: Asked) -> None:
     ask.build("Guilty", arguments={"how": "memory"})
     found = ask.failure("run", inputs=[X])
     assert (found["type"], found["layer"]) == ("OutOfMemory", "blocks.1")
-    ask.build("Guilty", arguments={"how": "nan"})
-    found = ask.failure("trace", inputs=[X])
-    assert (found["type"], found["layer"]) == ("NaN", "blocks.1")
 
 
 def test_what_does_not_build_is_told_with_the_users_line(ask: Asked) -> None:

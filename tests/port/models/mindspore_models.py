@@ -39,6 +39,11 @@ class Block(nn.Cell):
         return self.relu(y + self.shortcut(x))
 
 
+class Root(nn.Cell):
+    def construct(self, x: ms.Tensor) -> ms.Tensor:
+        return ops.sqrt(x)
+
+
 class SmallCNN(nn.Cell):
     def __init__(self, classes: int = 10, dropout: float = 0.1, defect: str = "") -> None:
         super().__init__()
@@ -52,7 +57,7 @@ class SmallCNN(nn.Cell):
         self.block2 = Block(8, 16, 2, defect)
         self.lstm = nn.LSTM(16, 16, batch_first=True)
         self.fc1 = nn.Dense(16, 16)
-        self.act = nn.ReLU()
+        self.act = Root() if defect == "root" else nn.ReLU()
         self.drop = nn.Dropout(p=1 - dropout if defect == "keep-prob" else dropout)
         self.fc2 = nn.Dense(16, classes)
         if defect == "frozen":
