@@ -74,7 +74,7 @@ reports/ports/%.json: docs/ports/%.yaml $(VISION) $(MINDCV)
 
 test: lint $(NODE) $(VISION) $(MINDCV)
 	$(BIN)/conformance check --signatures
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: .venv/.installed
 	$(BIN)/python tests/bench.py
