@@ -9,6 +9,7 @@ from dataclasses import replace
 from conformance.port.budget import LAYER
 from conformance.port.evidence import Evidence, Suspect
 from conformance.port.initialisers import INITIALISER
+from conformance.port.model import CallKey
 from conformance.port.phrase import Phrase, joined, listed, number
 from conformance.port.result import Cause, Divergence, StaticDifference, Verdict
 from conformance.port.settings import said
@@ -188,7 +189,7 @@ def _divergences(evidence: Evidence, explained: set[str]) -> Iterator[Suspect]:
         told.add((item.kind, name))
         rank = FIRST if any(item == found.first for found in evidence.found) else AT
         if item.kind == "glue":
-            yield Suspect(_glue(item, evidence.formulas.get(item, "")), rank)
+            yield Suspect(_glue(evidence, item), rank)
         else:
             cause, row = _layer(evidence, item, name), evidence.row(name)
             kind = (row.kind if row else "") or name
@@ -237,7 +238,7 @@ def _layer(evidence: Evidence, item: Divergence, name: str) -> Cause:
 _ATTENTION = re.compile(r"attn|attention|qkv|q_proj|k_proj|v_proj|query|key|value|softmax", re.I)
 
 
-def _glue(item: Divergence, formula: str) -> Cause:
+def _glue(evidence: Evidence, item: Divergence) -> Cause:
     names = [str(key) for key in item.after]
     before: str = str(item.torch) if item.torch else Phrase("the model's output")
     where = (
@@ -245,9 +246,9 @@ def _glue(item: Divergence, formula: str) -> Cause:
         if names
         else Phrase("before {before}", before=before)
     )
-    if formula:
+    if formula := evidence.formulas.get(item, ""):
         words = Phrase("the code {where} differs: {formula}", where=where, formula=formula)
-        return Cause("glue", where, _only(item, words), "", None, item.words)
+        return Cause("glue", where, _only(evidence, item, words), "", None, item.words)
     last = _ATTENTION.search(" ".join(names)) is not None
     if last and item.torch and _ATTENTION.search(item.torch.layer):
         look = Phrase("look at the scale, the mask and the order of q, k and v")
@@ -256,18 +257,27 @@ def _glue(item: Divergence, formula: str) -> Cause:
     else:
         look = Phrase("look at what is done to the model's inputs")
     words = Phrase("the code {where} does something else; {look}", where=where, look=look)
-    return Cause("glue", where, _only(item, words), "", None, item.words)
+    return Cause("glue", where, _only(evidence, item, words), "", None, item.words)
 
 
-def _only(item: Divergence, words: Phrase) -> Phrase:
+def _only(evidence: Evidence, item: Divergence, words: Phrase) -> Phrase:
     """Return `words` behind the layers that one side alone calls there, if there are any."""
-    if item.only_torch:
-        layers = listed([str(key) for key in item.only_torch])
-        words = Phrase("only PyTorch calls {layers} there: {words}", layers=layers, words=words)
-    if item.only_port:
-        layers = listed([str(key) for key in item.only_port])
-        words = Phrase("only the port calls {layers} there: {words}", layers=layers, words=words)
+    rows = [row for found in evidence.found for row in found.rows]
+    kinds = {row.torch: row.kind for row in rows}
+    torch = listed([_called(key, kinds.get(key, "")) for key in item.only_torch])
+    port = listed([_called(key, evidence.types.get(key.layer, "")) for key in item.only_port])
+    if torch and port:
+        both = "PyTorch calls {torch} there, the port {port}: {words}"
+        return Phrase(both, torch=torch, port=port, words=words)
+    if torch:
+        return Phrase("only PyTorch calls {layers} there: {words}", layers=torch, words=words)
+    if port:
+        return Phrase("only the port calls {layers} there: {words}", layers=port, words=words)
     return words
+
+
+def _called(key: CallKey, kind: str) -> str:
+    return f"{key} ({kind.rpartition('.')[2]})" if kind else str(key)
 
 
 def _named(item: Divergence, layer: str) -> bool:

@@ -186,6 +186,10 @@ def test_layers_of_one_side_are_told_with_the_glue() -> None:
     item = replace(glue(("fc1",), "fc2"), only_port=(CallKey("act"),))
     (found,) = suspects(Evidence(found=[parts(glue=item)]))
     assert found.cause.words.startswith("only the port calls act there: the code between fc1 and")
+    item = replace(item, only_torch=(CallKey("act"),))
+    types = {"act": "models.Root"}
+    (found,) = suspects(Evidence(found=[parts(glue=item)], types=types))
+    assert found.cause.words.startswith("PyTorch calls act there, the port act (Root): the code")
     item = replace(glue(("fc1",), "fc2"), only_torch=(CallKey("act"), CallKey("scale")))
     (found,) = suspects(Evidence(found=[parts(glue=item)]))
     assert found.cause.words.startswith("only PyTorch calls act, scale there: the code between")
