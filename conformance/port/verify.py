@@ -258,7 +258,7 @@ class _Verification:
             self.forward,
             first,
             causes,
-            trained=training.trajectory is not None,
+            steps=len(training.trajectory.rows) if training.trajectory else 0,
             unclear=training.unclear,
         )
         if broken:
