@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import typer
 
+from conformance import destinations
 from conformance.corpus import loader
 from conformance.errors import CallerError, HarnessError
 from conformance.port import checkpoint, kernels, static
@@ -50,9 +51,8 @@ def verify(
 ) -> None:
     """Verify a port, print what was found, leave it as JSON and as a page; exits 1 unless same."""
     file = load(config)
+    _writable(config, out or OUT, {"--json": json_path, "--save": save})
     known = knowledge(cases)
-    if save is not None:
-        _savable(save)
     with located(file), sides(file, timeout) as (torch, port):
         plan = planned(file, seeds)
         if save is not None:
@@ -156,12 +156,20 @@ def started_side(file: PortFile, framework: Framework, timeout: float) -> Side:
     return side
 
 
-def _savable(path: Path) -> None:
-    """Raise CallerError for a checkpoint that could not be written: before anything runs."""
-    if path.suffix not in SAVED:
-        raise CallerError(f"--save {path}: give it one of the endings {', '.join(SAVED)}")
-    if not path.absolute().parent.is_dir():
-        raise CallerError(f"--save {path}: no folder {path.parent}; make it first")
+def _writable(config: Path, out: Path, files: Mapping[str, Path | None]) -> None:
+    """Raise CallerError for what could not be written in the end: before anything runs."""
+    taken = {config.resolve()}
+    for option, path in files.items():
+        if path is None:
+            continue
+        if option == "--save" and path.suffix not in SAVED:
+            raise CallerError(f"--save {path}: give it one of the endings {', '.join(SAVED)}")
+        if path.resolve() in taken:
+            raise CallerError(f"{option} {path}: this file is used already; name another one")
+        taken.add(path.resolve())
+        destinations.file(option, path)
+    for folder in (out, out / port_pages.FOLDER):
+        destinations.folder("--out", folder)
 
 
 def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
@@ -173,6 +181,7 @@ def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
     held = port.read()
     both = Both(torch, port, replace(plan, calibrated=False, loaded=False))
     both.give(plan.draws[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
     lost = checkpoint.write(port, port.read(), str(path.absolute()))
     port.write(held)
     if lost:
