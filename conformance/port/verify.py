@@ -20,6 +20,7 @@ from conformance.port.divergence import Found, find
 from conformance.port.evidence import Evidence, Kernel, Suspect
 from conformance.port.examine import examine
 from conformance.port.glue import explain
+from conformance.port.holdings import holdings
 from conformance.port.initialisers import initialisers
 from conformance.port.outputs import draws_random, outputs, random_still
 from conformance.port.phrase import Phrase, listed
@@ -253,15 +254,22 @@ class _Verification:
         causes = tuple(suspect.cause for suspect in found)
         broken = [row for row in self.both.rows if row.problem]
         tensors = [*training.gradients, *training.state, *training.steps]
-        verdict = sentence.overall(self.forward, layers, tensors, others)
-        told = sentence.sentence(
-            verdict,
-            self.forward,
-            first,
-            causes,
-            trained=training.trajectory is not None,
-            unclear=training.unclear,
-        )
+        rest = sentence.overall(self.forward, layers, tensors, others)
+        held = holdings(self.both.rows, self.both.mistakes, self.both.trainable)
+        verdict = sentence.overall(self.forward, layers, tensors, [*others, held.verdict])
+        if verdict is Verdict.SAME:
+            causes = ()  # What was suspected changes nothing.
+        if verdict is not rest:
+            told = sentence.by_weights(verdict, held.reason, agree=rest is Verdict.SAME)
+        else:
+            told = sentence.sentence(
+                verdict,
+                self.forward,
+                first,
+                causes,
+                trained=training.trajectory is not None,
+                unclear=training.unclear,
+            )
         if broken:
             count = Phrase("{n} rows of weights have a problem", n=len(broken))
             self.notes.append(count)
