@@ -62,6 +62,18 @@ def sentence(
     return _differs(forward, divergence, causes)
 
 
+def by_weights(verdict: Verdict, why: str, agree: bool = True) -> Phrase:
+    """Return the verdict where weights alone decide it, for the reason `why`.
+
+    `agree` says whether everything else does.
+    """
+    if not agree:
+        return Phrase("Weights do not agree: {why}.", why=why)
+    if verdict is Verdict.DIFFERS:
+        return Phrase("Outputs agree, but weights do not: {why}.", why=why)
+    return Phrase("Outputs agree, but it cannot be told whether weights do: {why}.", why=why)
+
+
 def _same(forward: Sequence[ForwardRow], steps: int) -> Phrase:
     sizes = list(dict.fromkeys(row.size for row in forward))
     draws = max((len(row.measures) for row in forward), default=0)
