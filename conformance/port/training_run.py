@@ -36,6 +36,11 @@ class TrainingRun:
         return self.differentiated[0][1] if self.differentiated else None
 
     @property
+    def compiled(self) -> Differentiated | None:
+        """Those of graph mode, beside others."""
+        return dict(self.differentiated[1:]).get("graph")
+
+    @property
     def gradients(self) -> list[TensorRow]:
         """All rows of the first mode, and of another those that are not the same."""
         others = [

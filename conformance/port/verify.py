@@ -210,6 +210,7 @@ class _Verification:
             Trained(
                 self.wrong,
                 self.training.first,
+                self.training.compiled,
                 self.training.stepped,
                 self.training.trajectory,
                 told,
