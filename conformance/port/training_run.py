@@ -153,6 +153,19 @@ def _series(both: Both, first: int) -> list[Batch]:
     return [both.draw(plan.sizes[0], seed) for seed in range(first, first + plan.steps)]
 
 
+def begun(both: Both) -> None:
+    """Make both optimizers, so that an argument that they do not take is told at once.
+
+    What else keeps them from being made keeps only training from being compared: see `train`.
+    """
+    for side in (both.torch, both.port):
+        try:
+            side.begin()
+        except PortFailed as error:
+            if error.fatal or error.kind == "Arguments":
+                raise
+
+
 def state_again(both: Both) -> Sequence[TensorRow]:
     """Return the rows of running statistics, measured again on one batch."""
     both.give(both.plan.draws[0])
