@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from conformance.corpus import inputs, loader, yamlmarks
+from conformance.corpus import inputs, invalid, loader, yamlmarks
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CallerError, CorpusError, Problem
 from conformance.port.config import DEFAULT_SIZE, MAX_INPUT, Input, PortConfig
 from conformance.port.model import Array, Framework
 from conformance.reference.dtypes import cast
 
-UNKNOWN_KEY = "unknown key; conformance/port/port.schema.json lists the known ones"
+KEYS = "`conformance schema port` lists the known ones"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ def load(path: Path) -> PortFile:
     try:
         config = PortConfig.model_validate(marked.data)
     except ValidationError as error:
-        raise CorpusError(loader.schema_problems(str(path), marked, error, UNKNOWN_KEY)) from None
+        known = PortConfig.model_json_schema(by_alias=True)
+        raise CorpusError(invalid.problems(str(path), marked, error, known, KEYS)) from None
     file = PortFile(path, config, marked)
     problems = [
         Problem(str(path), *marked.place(where), f"{'.'.join(map(str, where))}: {message}")
