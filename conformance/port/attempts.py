@@ -12,6 +12,7 @@ from conformance.port.evidence import Suspect
 from conformance.port.model import LayerInfo
 from conformance.port.result import StaticDifference, Verdict
 from conformance.port.side import Side
+from conformance.port.values import usable
 
 DRAWS = 2
 """Draws that an attempt is judged by."""
@@ -61,7 +62,7 @@ class Attempts:
                 for layer in suspect.layers:
                     undo.enter_context(self._patched(layer, suspect.setting))
                 yield
-        elif suspect.tensors and suspect.cause.what == "weights":
+        elif self._settable(suspect):
             self.both.mended |= set(suspect.tensors)
             try:
                 yield
@@ -69,6 +70,12 @@ class Attempts:
                 self.both.mended -= set(suspect.tensors)
         else:
             raise Impossible
+
+    def _settable(self, suspect: Suspect) -> bool:
+        """Whether the map says how the port is given the tensors of a suspect."""
+        rows = [row for row in self.both.rows if usable(row)]
+        names = {name for row in rows for name in (row.torch, row.mindspore)}
+        return suspect.cause.what == "weights" and not names.isdisjoint(suspect.tensors)
 
     @contextlib.contextmanager
     def _patched(self, layer: str, setting: str) -> Iterator[None]:

@@ -70,6 +70,12 @@ class Both:
         """Names of tensors that belong together."""
         return [(row.torch, row.mindspore) for row in self.rows if row.torch and row.mindspore]
 
+    @property
+    def trainable(self) -> set[str]:
+        """Names, of both sides, of tensors that are trained."""
+        found = (tensor for inventory in self.inventories for tensor in inventory.tensors)
+        return {tensor.name for tensor in found if tensor.trainable}
+
     def draw(self, size: str, seed: int) -> Batch:
         """Return inputs and targets."""
         return Batch(*self.plan.draw(size, seed))

@@ -36,6 +36,16 @@ def suspects(evidence: Evidence) -> list[Suspect]:
     return sorted(found, key=lambda item: item.rank)
 
 
+def drawing() -> Suspect:
+    """Return the suspect of a port whose outputs in evaluation are others each time."""
+    words = Phrase(
+        "the port draws random numbers in evaluation, PyTorch does not: dropout, or noise, that "
+        "does not ask whether it is training"
+    )
+    proof = Phrase("two passes over the same inputs are apart")
+    return Suspect(Cause("random", Phrase("the port"), words, "", None, proof), FIRST)
+
+
 # Settings ---------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from conformance.port.measure import Measured, Unmeasured, centre_of, measure
 from conformance.port.model import Array
 from conformance.port.phrase import Phrase
 from conformance.port.result import ForwardRow, Verdict
+from conformance.port.side import Side
 
 RANDOM = 1e-3
 """Two passes over the same inputs that are this far apart, relative, draw random numbers."""
@@ -136,12 +137,17 @@ def _measured(
 
 def random_still(both: Both) -> str:
     """Return which side still draws random numbers in training, or ""."""
-    inputs = both.draw(both.plan.sizes[0], both.plan.draws[0]).inputs
     for side in (both.torch, both.port):
-        one, two = (side.run(inputs, training=True).outputs for _ in range(2))
-        if any(_apart(a, b) > RANDOM for a, b in zip(one, two, strict=True)):
+        if draws_random(both, side, training=True):
             return Phrase("{side} draws random numbers in training", side=side.framework)
     return ""
+
+
+def draws_random(both: Both, side: Side, *, training: bool) -> bool:
+    """Whether two passes of a side over the same inputs are apart."""
+    inputs = both.draw(both.plan.sizes[0], both.plan.draws[0]).inputs
+    one, two = (side.run(inputs, training=training).outputs for _ in range(2))
+    return any(_apart(a, b) > RANDOM for a, b in zip(one, two, strict=True))
 
 
 def _apart(one: Array, two: Array) -> float:

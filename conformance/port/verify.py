@@ -7,20 +7,22 @@ from dataclasses import dataclass, field
 
 from conformance.errors import PortFailed
 from conformance.port import sentence, static
+from conformance.port.again import OFF, Again
 from conformance.port.align import align
 from conformance.port.aligned import Aligned
-from conformance.port.attempts import DRAWS, Attempts
+from conformance.port.attempts import Attempts
 from conformance.port.both import Both, Plan
 from conformance.port.budget import Judgement
 from conformance.port.capture import Pass
-from conformance.port.causes import DRAWN, suspects
+from conformance.port.causes import DRAWN, drawing, suspects
 from conformance.port.confirm import confirm
 from conformance.port.divergence import Found, find
 from conformance.port.evidence import Evidence, Kernel, Suspect
 from conformance.port.examine import examine
 from conformance.port.glue import explain
+from conformance.port.holdings import holdings
 from conformance.port.initialisers import initialisers
-from conformance.port.outputs import outputs, random_still
+from conformance.port.outputs import draws_random, outputs, random_still
 from conformance.port.phrase import Phrase, listed
 from conformance.port.result import (
     SEVERITY,
@@ -37,8 +39,6 @@ from conformance.port.static import Pages
 from conformance.port.training_causes import Trained, training_suspects
 from conformance.port.training_run import TrainingRun, state_again, train
 
-OFF = (Verdict.DIFFERS, Verdict.UNRESOLVED)
-"""Verdicts on what was compared and is not the same."""
 VIEWS = 2
 """At so many input sizes that differ the layers are looked at; the others tell the same."""
 Echo = Callable[[str], None]
@@ -78,6 +78,8 @@ class _Verification:
         self.notes: list[str] = []
         self.views: list[Found] = []
         self.formulas: dict[Divergence, str] = {}
+        self.random = ""
+        """Why nothing more can be compared: a side draws random numbers."""
 
     def result(self) -> PortResult:
         """Go through everything and say what came of it."""
@@ -87,9 +89,10 @@ class _Verification:
         self.aligned = self._align()
         self.static = self._static()
         self.echo(f"outputs at {', '.join(plan.sizes)}: {plan.seeds} draws")
-        self.forward = outputs(both)
-        self._still()
-        self._look()
+        self.forward = self._evaluation()
+        if not self.random:
+            self._still()
+            self._look()
         self.training = self._train()
         return self._told(self._causes())
 
@@ -111,6 +114,17 @@ class _Verification:
             sides = (torch, self.built), (port, self.both.held)
             found += initialisers(self.both.pairs, *sides, self.known.pages)
         return found
+
+    def _evaluation(self) -> list[ForwardRow]:
+        """Compare outputs in evaluation, unless PyTorch's are others each time."""
+        both = self.both
+        noisy = [draws_random(both, side, training=False) for side in (both.torch, both.port)]
+        self.unsteady = noisy == [False, True]
+        if noisy[0]:
+            words = "{side} draws random numbers in evaluation"
+            self.random = Phrase(words, side=both.torch.framework)
+            return [_not_compared(size, False, self.random) for size in self.plan.sizes]
+        return outputs(both)
 
     def _still(self) -> None:
         """Compare outputs in training mode, without what draws random numbers."""
@@ -190,7 +204,7 @@ class _Verification:
             kernels=self.known.kernels,
             formulas=self.formulas,
         )
-        found = suspects(evidence)
+        found = [*([drawing()] if self.unsteady else []), *suspects(evidence)]
         told = frozenset((s.setting, layer) for s in found for layer in s.layers if s.setting)
         trained = training_suspects(
             Trained(
@@ -212,29 +226,16 @@ class _Verification:
         later = [s for s in found if s.layers and {(s.setting, n) for n in s.layers} <= trains]
         first = [suspect for suspect in found if suspect not in later]
         wrong = self.wrong in OFF
-        if first and wrong:
+        again = Again(self.both, self.forward)
+        if first and wrong and again.reproduced():
             self.echo(f"{len(first)} suspects: each put right alone")
-            first = confirm(first, Attempts(self.both, self.static, self._again))
+            first = confirm(first, Attempts(self.both, self.static, again))
         settled = [suspect for suspect in first if suspect.cause.confirmed]
         if later and (settled or not wrong) and _any_differs(self.training.state):
             attempts = Attempts(self.both, self.static, self._state_again)
-            later = confirm(later, lambda tried: attempts([*settled, *tried]))
+            if attempts(settled) is not Verdict.SAME:
+                later = confirm(later, lambda tried: attempts([*settled, *tried]))
         return [*first, *later]
-
-    def _again(self) -> Verdict:
-        """Return the verdict on the outputs that were not the same, measured again."""
-        wrong = [row for row in self.forward if row.verdict in OFF]
-        found: list[ForwardRow] = []
-        for training in sorted({row.training for row in wrong}):
-            sizes = list(dict.fromkeys(row.size for row in wrong if row.training is training))
-            found += outputs(
-                self.both,
-                training=training,
-                sizes=sizes,
-                modes=self.plan.modes[:1],
-                draws=self.plan.draws[:DRAWS],
-            )
-        return worst(row.verdict for row in found)
 
     def _state_again(self) -> Verdict:
         """Return the verdict on running statistics, measured again."""
@@ -245,22 +246,30 @@ class _Verification:
     def _told(self, found: Sequence[Suspect]) -> PortResult:
         first = next((view.first for view in self.views if view.first), None)
         training = self.training
-        layers = next((view for view in self.views if view.first), self.views[0]).rows
+        views = [*(view for view in self.views if view.first), *self.views]
+        layers = views[0].rows if views else ()
         others = training.verdicts
         if any(item.setting == DRAWN for item in self.static):
             others.append(Verdict.DIFFERS)
         causes = tuple(suspect.cause for suspect in found)
         broken = [row for row in self.both.rows if row.problem]
         tensors = [*training.gradients, *training.state, *training.steps]
-        verdict = sentence.overall(self.forward, layers, tensors, others)
-        told = sentence.sentence(
-            verdict,
-            self.forward,
-            first,
-            causes,
-            trained=training.trajectory is not None,
-            unclear=training.unclear,
-        )
+        rest = sentence.overall(self.forward, layers, tensors, others)
+        held = holdings(self.both.rows, self.both.mistakes, self.both.trainable)
+        verdict = sentence.overall(self.forward, layers, tensors, [*others, held.verdict])
+        if verdict is Verdict.SAME:
+            causes = ()  # What was suspected changes nothing.
+        if verdict is not rest:
+            told = sentence.by_weights(verdict, held.reason, agree=rest is Verdict.SAME)
+        else:
+            told = sentence.sentence(
+                verdict,
+                self.forward,
+                first,
+                causes,
+                steps=len(training.trajectory.rows) if training.trajectory else 0,
+                unclear=training.unclear,
+            )
         if broken:
             count = Phrase("{n} rows of weights have a problem", n=len(broken))
             self.notes.append(count)

@@ -74,7 +74,7 @@ class Passes(Session):
         self.model.set_train(training)
         functions = stillness.functions_still(named_cells(self.model))
         try:
-            with functions if self.stilled else contextlib.nullcontext(), readable():
+            with functions if self.stilled and training else contextlib.nullcontext(), readable():
                 yield
         finally:
             self.model.set_train(False)

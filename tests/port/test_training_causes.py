@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from conformance.port.evidence import Suspect
 from conformance.port.result import Verdict
 from conformance.port.training_causes import Trained, training_suspects
-from tests.port.fake_side import FakeSide, Optimizer
-from tests.port.trained import Parts, passed, sides, stepped, walked
+from tests.port.fake_side import FakeSide, Optimizer, sequence
+from tests.port.layers import dense
+from tests.port.trained import Parts, parts, passed, sides, stepped, walked
 
 
 def examined(torch: FakeSide, port: FakeSide, **more: object) -> list[Suspect]:
@@ -26,8 +29,14 @@ def first(torch: FakeSide, port: FakeSide, **more: object) -> tuple[str, str]:
     return found.what, found.words
 
 
-def adam(decay: float = 0.0, decoupled: bool = False, corrected: bool = True) -> Optimizer:
-    return Optimizer("adam", lambda n: 1e-3, 0.0, decay, decoupled, corrected)
+def adam(
+    decay: float = 0.0, decoupled: bool = False, corrected: bool = True, eps: float = 1e-8
+) -> Optimizer:
+    return Optimizer("adam", lambda n: 1e-3, 0.0, decay, decoupled, corrected, eps)
+
+
+def sgd(decay: float) -> Optimizer:
+    return Optimizer(decay=decay)
 
 
 def test_a_right_port_has_no_suspect() -> None:
@@ -83,6 +92,43 @@ def test_no_decay_another_decay_and_another_rate() -> None:
     )
     words = first(*sides(ours=adam(0.1, decoupled=True), theirs=adam(0.3, decoupled=True)))[1]
     assert "more than PyTorch in a step, a decay of 0.2 at rate 0.001" in words
+
+
+@pytest.mark.parametrize(("torch", "port"), [(0.0, 0.1), (0.1, 0.0), (0.1, 0.01)])
+def test_the_weight_decay_of_sgd_is_read_off_both_updates(torch: float, port: float) -> None:
+    (found,) = examined(*sides(ours=sgd(torch), theirs=sgd(port)))
+    words = f"the port's weight decay is {port:.2g}, PyTorch's {torch:.2g}"
+    assert (found.cause.what, found.cause.words) == ("optimizer", words)
+
+
+def test_parameters_that_mindspore_does_not_decay() -> None:
+    found = stepped(*sides(ours=sgd(0.1), theirs=sgd(0.0)))
+    gammas = {"bn.weight": "bn.gamma", "bn.bias": "bn.beta"}
+    rows = tuple(replace(r, mindspore=gammas.get(r.torch, r.torch)) for r in found.rows)
+    step = replace(found, rows=rows, fits={name: found.fits[name] for name in gammas})
+    (suspect,) = training_suspects(Trained(Verdict.SAME, step=step))
+    assert suspect.cause.words.startswith("MindSpore's optimizers do not decay parameters whose")
+    assert "PyTorch's weight decay of 0.1 holds" in suspect.cause.words
+
+
+def test_eps_is_read_off_adams_first_update() -> None:
+    words = first(*sides(ours=adam(), theirs=adam(eps=1e-4)))[1]
+    assert words.startswith("eps weighs 0.0001 in the port's first update, too little to see in")
+    words = first(*sides(ours=adam(eps=1e-4), theirs=adam(eps=2e-4)))[1]
+    assert words == "eps weighs 0.0002 in the port's first update, 0.0001 in PyTorch's"
+    words = first(*sides(ours=adam(eps=1e-4), theirs=adam(eps=1e-4 / 0.001**0.5)))[1]
+    assert words.startswith("eps weighs 0.0032 in the port's first update, 0.0001 in PyTorch's; M")
+
+
+def test_a_parameter_that_no_gradient_reaches() -> None:
+    made = parts() | {"spare": dense(np.random.RandomState(1), 4, 4)}
+    made["spare"].settings["unused"] = True
+    network = sequence("fc1", "bn", "act", "fc2")
+    both = (FakeSide(side, made, network, sgd(0.1)) for side in ("torch", "mindspore"))
+    (found,) = examined(*both)
+    assert found.cause.words.startswith(
+        "the port alone moves spare.bias, spare.weight, which no gradient reaches"
+    )
 
 
 def test_no_bias_correction() -> None:

@@ -76,13 +76,14 @@ def verified(
     change: Callable[[Parts], None] = lambda made: None,
     modes: Sequence[Mode] = ("pynative", "graph"),
     optimizer: Optimizer | None = None,
+    torch: type[FakeSide] = FakeSide,
 ) -> PortResult:
     made = parts()
     network = sequence(*made)
-    torch = FakeSide("torch", made, network)
+    ours = torch("torch", made, network)
     change(made)
     plan = Plan("fake", draw, ("even", "odd"), seeds=3, modes=modes, calibrated=False, steps=2)
-    return verify(torch, port("mindspore", made, network, optimizer), plan)
+    return verify(ours, port("mindspore", made, network, optimizer), plan)
 
 
 def test_a_right_port_is_the_same() -> None:
