@@ -75,9 +75,10 @@ def propose(config: Path, *, timeout: float) -> None:
     file = load(config)
     with located(file), sides(file, timeout) as (torch, port):
         inventories = Inventory.of(torch), Inventory.of(port)
-    rows = map_weights(*inventories, file.config.weights)
+        rows = map_weights(*inventories, file.config.weights)
     typer.echo(proposing.table(rows))
-    typer.echo(proposing.as_yaml(proposing.propose(*inventories, file.config.weights)), nl=False)
+    proposals = proposing.propose(*inventories, file.config.weights)
+    typer.echo(proposing.as_yaml(proposals, rows), nl=False)
     raise typer.Exit(1 if any(row.problem for row in rows) else 0)
 
 

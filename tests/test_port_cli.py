@@ -201,6 +201,14 @@ def test_a_layer_that_is_none_is_2_with_its_place(port: Port) -> None:
     assert "'third'" in said
 
 
+def test_a_rule_that_says_nothing_of_the_models_is_2_with_its_place(port: Port) -> None:
+    port.changed(weights={"rules": [{"torch": "zz", "mindspore": "w"}]})
+    for command in ([], ["map"]):
+        code, _, said = port.run(*command, "port.yaml")
+        words = "weights.rules.0.torch: zz matches no tensor of PyTorch's"
+        assert (code, said) == (2, f"{port.place('zz')}: {words}")
+
+
 def test_a_checkpoint_that_could_not_be_written_is_2_before_anything_runs(port: Port) -> None:
     code, _, said = port.run("port.yaml", "--save", "x.npz")
     assert code == 2
@@ -234,6 +242,22 @@ def test_a_corpus_that_is_not_there_is_2(port: Port) -> None:
     code, _, said = port.run("port.yaml", "--cases", "elsewhere")
     assert (code, said) == (2, "elsewhere: no case file here; case files end in .yaml")
     assert not (port.folder / "built").exists()
+
+
+def test_a_command_that_is_none_is_2_with_the_one_it_is_like(port: Port) -> None:
+    process = port.start("mpa", "port.yaml")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "did you mean map?" in err
+
+
+@pytest.mark.parametrize("given", [["--help"], []])
+def test_help_tells_of_the_configuration_and_of_every_option(port: Port, given: list[str]) -> None:
+    process = port.start(*given)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    for word in ("CONFIG", "--json", "--save", "--out", "--seeds", "--cases", "port map"):
+        assert word in out
 
 
 # Models that cannot be built or run ---------------------------------------------------------------
@@ -460,4 +484,6 @@ def test_a_map_is_0_where_complete_and_1_where_not(real: Port) -> None:
     code, out, _ = real.changed().run("map", "port.yaml")
     assert code == 0
     assert "No rules are needed" in out
-    assert real.changed(mindspore__arguments={"extra": True}).run("map", "port.yaml")[0] == 1
+    code, out, _ = real.changed(mindspore__arguments={"extra": True}).run("map", "port.yaml")
+    assert code == 1
+    assert "No rules are needed" not in out

@@ -10,15 +10,18 @@ from conformance.errors import CallerError, CorpusError, PortFailed
 from conformance.port.config import Build
 from conformance.port.model import Framework
 from conformance.port.portfile import PortFile
+from conformance.port.ruled import RuleError
 
 
 @contextmanager
 def located(file: PortFile) -> Iterator[None]:
-    """Raise CorpusError for names that are none: of callables, their arguments, and layers."""
+    """Raise CorpusError for names that are none: of callables, their arguments, layers, tensors."""
     try:
         yield
     except CorpusError:
         raise
+    except RuleError as error:
+        raise file.problems(error.problems) from None
     except PortFailed as error:
         where = _where(file, error)
         if where is None:

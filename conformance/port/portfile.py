@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,15 @@ class PortFile:
     def problem(self, where: Path_, message: str) -> CorpusError:
         """Return the error for the value that `where` leads to."""
         return CorpusError([Problem(str(self.path), *self.marked.place(where), message)])
+
+    def problems(self, found: Iterable[tuple[Path_, str]]) -> CorpusError:
+        """Return the error for all that is wrong: what leads to each value, and what it is."""
+        return CorpusError(
+            [
+                Problem(str(self.path), *self.marked.place(at), f"{'.'.join(map(str, at))}: {what}")
+                for at, what in found
+            ]
+        )
 
     def resolve(self, name: str) -> Path:
         """Return the file or folder that the configuration calls `name`."""
@@ -94,12 +103,8 @@ def load(path: Path) -> PortFile:
         known = PortConfig.model_json_schema(by_alias=True)
         raise CorpusError(invalid.problems(str(path), marked, error, known, KEYS)) from None
     file = PortFile(path, config, marked)
-    problems = [
-        Problem(str(path), *marked.place(where), f"{'.'.join(map(str, where))}: {message}")
-        for where, message in _broken(file)
-    ]
-    if problems:
-        raise CorpusError(problems)
+    if broken := list(_broken(file)):
+        raise file.problems(broken)
     return file
 
 
