@@ -13,7 +13,7 @@ import typer
 from conformance import destinations
 from conformance.corpus import loader
 from conformance.errors import CallerError, HarnessError
-from conformance.port import checkpoint, kernels, static
+from conformance.port import checkpoint, kernels, signature, static
 from conformance.port import propose as proposing
 from conformance.port.both import Both, Plan
 from conformance.port.located import located
@@ -139,11 +139,14 @@ def sides(file: PortFile, timeout: float) -> Iterator[tuple[Side, Side]]:
         for framework in ("torch", "mindspore"):
             side = started_side(file, framework, timeout)
             stack.callback(side.close)
+            signature.check(file, framework, side.ask("parameters"))
+            if (weights := file.config.side(framework).weights) is not None:
+                side.load(str(file.resolve(weights)))
             started.append(side)
         yield started[0], started[1]
 
 
-def started_side(file: PortFile, framework: Framework, timeout: float) -> Side:
+def started_side(file: PortFile, framework: Framework, timeout: float) -> RemoteSide:
     """Return the model of `framework` in a worker of its own."""
     config = file.config.side(framework)
     target = Target(framework, framework, device=config.device, env=tuple(config.env.items()))
@@ -151,10 +154,7 @@ def started_side(file: PortFile, framework: Framework, timeout: float) -> Side:
         target = replace(target, python=str(file.resolve(config.python)))
     told = file.message(framework, MODEL_SEED)
     told.pop("dtype")
-    side = RemoteSide(target, Build(**told, folder=file.path.parent), timeout=timeout)
-    if config.weights is not None:
-        side.load(str(file.resolve(config.weights)))
-    return side
+    return RemoteSide(target, Build(**told, folder=file.path.parent), timeout=timeout)
 
 
 def _writable(config: Path, out: Path, files: Mapping[str, Path | None]) -> None:

@@ -61,6 +61,14 @@ CHAINS = """
     def chain(last="twice"):
         return Model(first=twice, second=globals()[last])
 
+    def one(x):
+        return x
+
+    def single():
+        made = Model(first=twice)
+        made.forward = one
+        return made
+
     def broken(depth=2):
         return Model(first=[twice][depth])
 
@@ -151,6 +159,8 @@ def port(tmp_path: Path) -> Port:
 def test_a_file_that_is_not_there_is_2(port: Port) -> None:
     code, _, said = port.run("prot.yaml")
     assert (code, said) == (2, "prot.yaml: no such file; docs/port.md shows what it holds")
+    code, _, said = port.run(".")
+    assert (code, said) == (2, ".: this is a folder; name the port.yaml in it")
 
 
 def test_a_callable_that_is_not_there_is_2_with_its_place(port: Port) -> None:
@@ -199,6 +209,22 @@ def test_a_layer_that_is_none_is_2_with_its_place(port: Port) -> None:
     assert code == 2
     assert said.startswith(f"{port.place('third')}: layers: ")
     assert "'third'" in said
+
+
+def test_an_input_too_many_is_2_with_its_place(port: Port) -> None:
+    port.changed(torch="models:single", inputs={"x": {"randn": [4, 3]}, "extra": {"rand": [2]}})
+    code, _, said = port.run()
+    assert code == 2
+    words = "inputs.extra: the torch model's one takes 1 input (x), and this is one more"
+    assert said == f"{port.place('rand:')}: {words}"
+
+
+def test_a_checkpoint_that_is_none_is_2_with_its_place(port: Port) -> None:
+    (port.folder / "w.pt").write_text("hello", encoding="utf-8")
+    port.changed(torch={"build": "models:chain", "weights": "w.pt"})
+    code, _, said = port.run()
+    assert code == 2
+    assert said.startswith(f"{port.place('w.pt')}: {port.folder}/w.pt is no checkpoint")
 
 
 def test_a_rule_that_says_nothing_of_the_models_is_2_with_its_place(port: Port) -> None:

@@ -43,9 +43,10 @@ def compare(
     rows = list(rows)
     expected = apply(rows, torch)
     compared = [_compared(row, expected, given, built) for row in rows]
-    known = {row.mindspore for row in rows}
+    told = {row.mindspore for row in rows}
+    told |= {row.torch for row in rows if row.mindspore or not row.problem}
     for name in given:
-        if name not in known:
+        if name not in told:
             problem = "the converter gives it, and the port has no tensor of this name"
             shape = tuple(np.shape(given[name]))
             compared.append(WeightRow("", name, None, shape, rule="given", problem=problem))
@@ -73,6 +74,8 @@ def _compared(
             return replace(row, rule="given by the converter alone", problem="")
         return row
     problem = difference(name, expected, given, built)
+    if name not in given and row.torch in given and problem:
+        problem = f"never set: the converter gives it under PyTorch's name, {row.torch}"
     if not problem:
         # Whoever wrote the converter knew what the map could only suppose.
         left = [p for p in row.problem.split("; ") if p and not _SUPPOSED.match(p)]

@@ -36,6 +36,8 @@ def located(file: PortFile) -> Iterator[None]:
 
 def _where(file: PortFile, error: PortFailed) -> Path_ | None:
     """Return what led to a failure, None for one that is not the configuration's."""
+    if error.kind == "Checkpoint":
+        return _checkpoint(file, error)
     if error.kind not in ("Import", "Arguments"):
         return None
     for where, build in _named(file, error):
@@ -44,6 +46,14 @@ def _where(file: PortFile, error: PortFailed) -> Path_ | None:
                 return (*where, "build")
             wrong = [name for name in build.arguments if f"'{name}'" in error.said]
             return (*where, "arguments", *wrong[:1])
+    return None
+
+
+def _checkpoint(file: PortFile, error: PortFailed) -> Path_ | None:
+    for framework in ("torch", "mindspore"):
+        weights = file.config.side(framework).weights
+        if framework == error.side and weights and str(file.resolve(weights)) in error.said:
+            return framework, "weights"
     return None
 
 

@@ -91,6 +91,8 @@ def load(path: Path) -> PortFile:
     Raises CorpusError with every mistake as ``file:line:column: what; how to mend``, CallerError
     when there is no such file.
     """
+    if path.is_dir():
+        raise CallerError(f"{path}: this is a folder; name the port.yaml in it")
     if not path.is_file():
         raise CallerError(f"{path}: no such file; docs/port.md shows what it holds")
     text = loader.read(path)

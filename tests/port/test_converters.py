@@ -98,6 +98,13 @@ def test_a_name_that_the_port_lacks() -> None:
     )
 
 
+def test_pytorchs_own_name_is_told_where_the_ports_is_lacking() -> None:
+    rows = converted(n__moving_mean=None, n__running_mean=VALUES["n.running_mean"])
+    said = "never set: the converter gives it under PyTorch's name, n.running_mean"
+    assert rows["n.moving_mean"].problem == said
+    assert "n.running_mean" not in rows
+
+
 def test_only_what_fits_is_written() -> None:
     given = {**apply(ROWS, VALUES), "b.weight": B.T, "gone": A}
     values = compare(ROWS, VALUES, given, BUILT).values
