@@ -12,7 +12,7 @@ import typer
 
 from conformance import destinations
 from conformance.corpus import loader
-from conformance.errors import CallerError, HarnessError
+from conformance.errors import CallerError, ConformanceError, HarnessError
 from conformance.port import checkpoint, kernels, signature, static
 from conformance.port import propose as proposing
 from conformance.port.both import Both, Plan
@@ -21,7 +21,7 @@ from conformance.port.model import Framework
 from conformance.port.phrase import Phrase
 from conformance.port.portfile import PortFile, load
 from conformance.port.remote import Build, RemoteSide
-from conformance.port.result import PortResult
+from conformance.port.result import PortResult, Verdict
 from conformance.port.result_json import as_json
 from conformance.port.side import Side
 from conformance.port.verify import Known
@@ -49,25 +49,45 @@ def verify(
     timeout: float,
     save: Path | None,
 ) -> None:
-    """Verify a port, print what was found, leave it as JSON and as a page; exits 1 unless same."""
+    """Verify a port, print what was found, leave it as JSON and as a page; exits 1 unless same.
+
+    What an earlier verification left is replaced before this one begins, so that none that fails,
+    or is stopped, leaves another's verdict behind.
+    """
     file = load(config)
     _writable(config, out or OUT, {"--json": json_path, "--save": save})
     known = knowledge(cases)
-    with located(file), sides(file, timeout) as (torch, port):
-        plan = planned(file, seeds)
-        if save is not None:
-            kept(torch, port, plan, save)
-            typer.echo(f"wrote {save}; loaded back, it is the same", err=True)
-        result = compare(torch, port, plan, known, lambda line: typer.echo(line, err=True))
+
+    def leave(result: PortResult) -> Path:
+        given = file.config.model_dump(mode="json", exclude_unset=True)
+        result = replace(result, config=given)
+        if json_path is not None:
+            json_path.parent.mkdir(parents=True, exist_ok=True)
+            json_path.write_text(as_json(result), encoding="utf-8")
+        return port_pages.write(result, out or OUT)
+
+    name = file.config.port
+    leave(_unfinished(name, Phrase("the verification has not come to its end"), 3))
+    try:
+        with located(file), sides(file, timeout) as (torch, port):
+            plan = planned(file, seeds)
+            if save is not None:
+                kept(torch, port, plan, save)
+                typer.echo(f"wrote {save}; loaded back, it is the same", err=True)
+            result = compare(torch, port, plan, known, lambda line: typer.echo(line, err=True))
+    except ConformanceError as error:
+        leave(_unfinished(name, str(error), error.exit_code))
+        raise
     result = noted(result, known)
-    result = replace(result, config=file.config.model_dump(mode="json", exclude_unset=True))
-    if json_path is not None:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(as_json(result), encoding="utf-8")
-    page = port_pages.write(result, out or OUT)
+    page = leave(result)
     port_terminal.show(result)
     typer.echo(f"wrote {page}", err=True)
     raise typer.Exit(result.exit_code)
+
+
+def _unfinished(name: str, why: str, code: int) -> PortResult:
+    said = Phrase("Nothing was compared: {why}.", why=why)
+    return PortResult(name, Verdict.NOT_COMPARED, said, {}, ended=code)
 
 
 def propose(config: Path, *, timeout: float) -> None:

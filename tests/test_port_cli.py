@@ -302,6 +302,37 @@ def test_what_is_no_model_is_3(port: Port) -> None:
     assert (code, said) == (3, "torch side, build models:number: what it built has no chain")
 
 
+def test_a_verification_that_fails_leaves_no_verdict_of_another(port: Port) -> None:
+    left = [port.folder / "reports/ports/some.json", port.folder / "some.json"]
+    assert port.run("port.yaml", "--json", "some.json")[1].startswith("Same function forward")
+    code, _, said = port.changed(mindspore__arguments={"last": "crash"}).run(
+        "port.yaml", "--json", "some.json"
+    )
+    assert code == 3
+    for file in left:
+        found = json.loads(file.read_text("utf-8"))
+        assert (found["verdict"], found["exit_code"]) == ("not compared", 3)
+        assert found["sentence"] == f"Nothing was compared: {said}."
+    for page in ("ports.html", "ports/some.html"):
+        text = (port.folder / "reports" / page).read_text("utf-8")
+        assert "Same function" not in text
+        assert "SIGSEGV" in text
+
+
+def test_a_verification_that_is_killed_says_that_it_has_not_ended(port: Port) -> None:
+    assert port.run()[1].startswith("Same function forward")
+    process = port.changed(mindspore__arguments={"last": "hang"}).start("port.yaml")
+    until = time.monotonic() + 60
+    while not (port.folder / "hangs").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    found = json.loads((port.folder / "reports/ports/some.json").read_text("utf-8"))
+    assert found["exit_code"] == 3
+    assert "the verification has not come to its end" in found["sentence"]
+
+
 @pytest.mark.parametrize(
     ("last", "said"),
     [

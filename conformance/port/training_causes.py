@@ -30,12 +30,15 @@ UNDECAYED = ("gamma", "beta")
 
 @dataclass(frozen=True)
 class Trained:
-    """What training found.  `forward` is the verdict of forward passes: a wrong function has wrong
-    gradients, which then say nothing new.  `told` are settings and layers that are named already.
+    """What training found; `graph` are the gradients of compiled passes.
+
+    `forward` is the verdict of forward passes: a wrong function has wrong gradients, which then say
+    nothing new.  `told` are settings and layers that are named already.
     """
 
     forward: Verdict
     gradients: Differentiated | None = None
+    graph: Differentiated | None = None
     step: Stepped | None = None
     trajectory: Trajectory | None = None
     told: frozenset[tuple[str, str]] = frozenset()
@@ -66,15 +69,31 @@ def _gives_none(row: TensorRow) -> bool:
 
 def _gradients(found: Trained) -> Iterator[Suspect]:
     """Name gradients that differ though the function is the same: detached, or another backward."""
-    if found.gradients is None or found.forward is not Verdict.SAME:
+    if found.forward is not Verdict.SAME:
         return
-    rows = [r for r in found.gradients.gradients if r.verdict is Verdict.DIFFERS]
-    rows = [row for row in rows if not _gives_none(row)]
-    if rows and found.gradients.loss.verdict is not Verdict.DIFFERS:
-        names = [row.torch for row in rows]
-        words = Phrase("gradients of {tensors} differ, outputs do not", tensors=listed(names))
-        cause = Cause("gradient", names[-1], words, "", None, rows[-1].problem)
-        yield Suspect(cause, ELSEWHERE, tensors=tuple(names))
+    rows = _wrong(found.gradients)
+    if rows:
+        words = Phrase("gradients of {tensors} differ, outputs do not", tensors=_names(rows))
+    else:
+        rows = _wrong(found.graph)
+        words = Phrase(
+            "gradients of {tensors} differ in graph mode, outputs do not", tensors=_names(rows)
+        )
+    if rows:
+        cause = Cause("gradient", rows[-1].torch, words, "", None, rows[-1].problem)
+        yield Suspect(cause, ELSEWHERE, tensors=tuple(row.torch for row in rows))
+
+
+def _wrong(found: Differentiated | None) -> list[TensorRow]:
+    """Return the gradients that differ though the loss does not."""
+    if found is None or found.loss.verdict is Verdict.DIFFERS:
+        return []
+    rows = [row for row in found.gradients if row.verdict is Verdict.DIFFERS]
+    return [row for row in rows if not _gives_none(row)]
+
+
+def _names(rows: Sequence[TensorRow]) -> str:
+    return listed([row.torch for row in rows])
 
 
 def _state(found: Trained) -> Iterator[Suspect]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ def examined(torch: FakeSide, port: FakeSide, **more: object) -> list[Suspect]:
     found = Trained(
         more.get("forward", Verdict.SAME),  # type: ignore[arg-type]
         passed(torch, port),
+        None,
         stepped(torch, port),
         walked(torch, port),
         more.get("told", frozenset()),  # type: ignore[arg-type]
@@ -161,6 +163,24 @@ def test_momentum_of_the_optimizer() -> None:
     what, words = first(*sides(ours=Optimizer(momentum=0.9), theirs=Optimizer(momentum=0.8)))
     assert what == "optimizer"
     assert words.startswith("the first step agrees, later ones do not")
+
+
+def test_gradients_that_differ_in_graph_mode_only() -> None:
+    torch, port = sides()
+    right, wrong = passed(torch, port), passed(torch, sides(_halved)[1])
+    (found,) = training_suspects(Trained(Verdict.SAME, right, wrong))
+    assert found.cause.words == "gradients of bn.bias differ in graph mode, outputs do not"
+    assert training_suspects(Trained(Verdict.SAME, right, right)) == []
+
+
+def _halved(made: Parts) -> None:
+    backward = made["bn"].backward
+
+    def halved(t: Any, x: Any, dy: Any) -> Any:
+        dx, own = backward(t, x, dy)
+        return dx, {**own, "bias": own["bias"] / 2}
+
+    made["bn"].backward = halved  # type: ignore[method-assign]
 
 
 def test_a_wrong_function_is_not_told_again_as_gradient_or_loss() -> None:
