@@ -10,6 +10,7 @@ from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CallerError
 from conformance.port.config import Rule
 from conformance.port.names import COUNTER, Named
+from conformance.port.phrase import Phrase
 from conformance.port.result import WeightRow
 from conformance.port.rows import row
 from conformance.port.transforms import WHOLE, chain
@@ -64,8 +65,12 @@ def _dots(name: str) -> Iterator[int]:
 
 def did_you_mean(name: str, known: set[str]) -> str:
     """Return a question after the one of `known` that is most like `name`, "" for none."""
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = _near(name, known)
+    return f"; did you mean {near}?" if near else ""
+
+
+def _near(name: str, known: set[str]) -> str:
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1)), "")
 
 
 def rows(
@@ -92,7 +97,8 @@ def rows(
             target = match.expand(rule.mindspore)
             if tensor.role == COUNTER and target not in by_name:
                 break
-            why = f"weights.rules, number {k + 1}: {rule.torch} to {rule.mindspore}"
+            words = "weights.rules, number {number}: {torch} to {mindspore}"
+            why = Phrase(words, number=k + 1, torch=rule.torch, mindspore=rule.mindspore)
             yield tensor.index, _by_rule(tensor, target, by_name, rule.transform, why)
             whole = True
             if not part:
@@ -111,11 +117,13 @@ def _targets(mindspore: Sequence[Named], others: Sequence[Named]) -> dict[str, N
 
 
 def _by_rule(
-    tensor: Named, target: str, by_name: Mapping[str, Named], transform: str, why: str
+    tensor: Named, target: str, by_name: Mapping[str, Named], transform: str, why: Phrase
 ) -> WeightRow:
     other = by_name.get(target)
     if other is None:
-        hint = did_you_mean(target, set(by_name))
-        problem = f"not mapped: the rule's {target} is no tensor of the port{hint}"
+        words = "not mapped: the rule's {target} is no tensor of the port"
+        problem = Phrase(words, target=target)
+        if near := _near(target, set(by_name)):
+            problem = Phrase("{problem}; did you mean {name}?", problem=problem, name=near)
         return WeightRow(tensor.info.name, "", tensor.info.shape, None, transform, why, problem)
     return row(tensor.info, other.info, transform, why, "")

@@ -11,6 +11,7 @@ from conformance.port.config import Weights
 from conformance.port.model import LayerInfo, TensorInfo
 from conformance.port.names import COUNTER, Named, named
 from conformance.port.pairing import Match, pair
+from conformance.port.phrase import Phrase, joined
 from conformance.port.result import WeightRow
 from conformance.port.rows import alone, counted, row, single
 from conformance.port.side import Side
@@ -68,6 +69,9 @@ def _has(tensors: Iterable[Named], wanted: Named) -> bool:
     return any(n.role == wanted.role for n in tensors)
 
 
+_IGNORED = "ignored: weights.ignore.{side} has {found}"
+
+
 def _ignored(
     tensors: list[Named], patterns: Sequence[str], side: str, rows: list[tuple[int, WeightRow]]
 ) -> list[Named]:
@@ -77,7 +81,7 @@ def _ignored(
         if found is None:
             kept.append(tensor)
         else:
-            rows.append(single(tensor, side, rule=f"ignored: weights.ignore.{side} has {found!r}"))
+            rows.append(single(tensor, side, rule=Phrase(_IGNORED, side=side, found=found)))
     return kept
 
 
@@ -89,7 +93,8 @@ def _rows(match: Match) -> list[WeightRow]:
         return [row(ours[0], theirs[0], transform, match.rule, match.doubt)]
     count = max(len(ours), len(theirs))
     whole = "qkv"[-count:]
-    why = f"{match.rule}; one tensor holds {', '.join(whole)}, taken in this order"
+    held = Phrase("one tensor holds {names}, taken in this order", names=", ".join(whole))
+    why = joined([match.rule, held])
     rows = []
     for k, letter in enumerate(whole):
         if len(theirs) == count:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from conformance.port.config import Weights
+from conformance.port.phrase import Phrase
 from conformance.port.result import WeightRow
 from conformance.port.ruled import RuleError
 from conformance.port.weights import Inventory, apply, map_weights, restore
@@ -26,6 +27,8 @@ LEAVES = {
 def mapped(torch: Inventory, port: Inventory, **config: object) -> dict[str, WeightRow]:
     """Return the rows by PyTorch's name; where there is none, by ``port`` and MindSpore's."""
     rows = map_weights(torch, port, Weights.model_validate(config))
+    for said in (text for row in rows for text in (row.rule, row.problem) if text):
+        assert isinstance(said, Phrase), said  # or the Chinese page would speak English
     listed = [name for row in rows for name in {row.torch} - {""}]
     assert set(listed) >= {t.name for t in torch.tensors}
     assert {row.mindspore for row in rows} >= {t.name for t in port.tensors}
