@@ -121,12 +121,11 @@ def _knowledge(cases: Path, folder: Path) -> Known:  # noqa: ARG001
 
 
 def noted(result: PortResult, known: Known | None) -> PortResult:
-    """Return `result` with a note where no corpus was at hand."""
-    if known is not None:
+    """Return `result` with a note where no corpus was at hand, and something is to be explained."""
+    if known is not None or result.verdict is Verdict.SAME:
         return result
     words = Phrase(
-        "no corpus in {folder}: causes lead to no pages, and kernels that are known to be less "
-        "exact are not told from mistakes",
+        "no corpus in {folder}, so pages and less exact kernels are not known; --cases names one",
         folder=str(CASES),
     )
     return replace(result, notes=(*result.notes, words))

@@ -58,6 +58,11 @@ def parts(text: str) -> list[str]:
     return [text] if text else []
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {one if count == 1 else many}"
+
+
 def listed(names: list[str], most: int = 3) -> str | Phrase:
     """Return names with commas, the first `most` of them and how many more there are."""
     told = ", ".join(names[:most])
