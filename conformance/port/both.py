@@ -98,14 +98,17 @@ class Both:
         values, held = self.torch.read(), self.port.read()
         if self.plan.loaded or self.plan.weights.convert:
             loaded = self.plan.loaded
-            given, built = (held, {}) if loaded else (self._converted(values), self.held)
+            given, built = (held, {}) if loaded else (self._given(values), self.held)
             self.rows = converters.compare(self.rows, values, given, built).rows
         self.mistakes = mistakes(values, restore(self.rows, held))
 
     def _converted(self, values: Mapping[str, Array]) -> dict[str, Array]:
-        convert = self.plan.weights.convert
-        if convert is None:
-            return apply(self.rows, values)
-        given = self.port.convert(convert, values)
+        """Return what of `_given` the port has a place for."""
         shapes = {t.name: t.shape for t in self.inventories[1].tensors}
+        given = self._given(values)
         return {name: a for name, a in given.items() if shapes.get(name) == a.shape}
+
+    def _given(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Return all that the user's converter, else the map, makes of PyTorch's values."""
+        convert = self.plan.weights.convert
+        return apply(self.rows, values) if convert is None else self.port.convert(convert, values)

@@ -11,9 +11,16 @@ from scipy.optimize import linear_sum_assignment
 from conformance.port.fit import Layer
 from conformance.port.model import Array
 from conformance.port.order import Pairs
+from conformance.port.phrase import Phrase
 
 _CLEARLY = 0.1
 """By how much (of 1 for equal words) names must gain before they are said to speak otherwise."""
+
+
+_OTHERWISE = (
+    "ambiguous: by its name it would be {name}, by order of definition {order}; "
+    "say which by a rule of weights.rules"
+)
 
 
 def resolve(
@@ -45,10 +52,7 @@ def resolve(
                 by_name = mindspore[columns[b]].name
                 if follow:
                     resolved[members[a]] = (int(rows[a]), int(columns[b]))
-                doubts[members[a]] = (
-                    f"ambiguous: by its name it would be {by_name}, by order of definition "
-                    f"{by_order}; say which by a rule of weights.rules"
-                )
+                doubts[members[a]] = Phrase(_OTHERWISE, name=by_name, order=by_order)
     return resolved, doubts
 
 

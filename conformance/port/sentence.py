@@ -79,6 +79,8 @@ def _same(forward: Sequence[ForwardRow], steps: int) -> Phrase:
     draws = max((len(row.measures) for row in forward), default=0)
     modes = list(dict.fromkeys(row.mode for row in forward))
     words = "Same function: {what} agree at {sizes}, {draws} draws each, in {modes} mode."
+    if draws == 1:
+        words = "Same function: {what} agree at {sizes}, one draw, in {modes} mode."
     what = Phrase("outputs")
     if steps:
         # An optimizer's state, such as momentum, shows from the second step on.
@@ -141,6 +143,7 @@ def _tail(proven: Sequence[Cause]) -> Phrase:
     if not proven:
         return Phrase("")
     if len(proven) == 1:
-        what = Phrase("the kind of layer") if proven[0].what == "kind" else proven[0].what
+        named = {"kind": Phrase("the kind of layer"), "weights": proven[0].where}
+        what = named.get(proven[0].what, proven[0].what)
         return Phrase("; with {what} alone changed the port agrees", what=what)
     return Phrase("; with these {count} changed the port agrees", count=len(proven))

@@ -23,7 +23,7 @@ from conformance.port.glue import explain
 from conformance.port.holdings import holdings
 from conformance.port.initialisers import initialisers
 from conformance.port.outputs import draws_random, outputs, random_still
-from conformance.port.phrase import Phrase, listed
+from conformance.port.phrase import Phrase, counted, listed
 from conformance.port.result import (
     SEVERITY,
     Divergence,
@@ -84,13 +84,13 @@ class _Verification:
     def result(self) -> PortResult:
         """Go through everything and say what came of it."""
         both, plan = self.both, self.plan
-        self.echo(f"{len(both.rows)} rows of weights")
+        self.echo(f"{counted(len(both.rows), 'row', 'rows')} of weights")
         both.prepare()
         if plan.steps:
             begun(both)
         self.aligned = self._align()
         self.static = self._static()
-        self.echo(f"outputs at {', '.join(plan.sizes)}: {plan.seeds} draws")
+        self.echo(f"outputs at {', '.join(plan.sizes)}: {counted(plan.seeds, 'draw', 'draws')}")
         self.forward = self._evaluation()
         if not self.random:
             self._still()
@@ -162,7 +162,7 @@ class _Verification:
         evaluated = [key for key in chosen if not key[1]]
         views = (evaluated or list(chosen))[:VIEWS] or [(self.plan.sizes[0], False)]
         for size, training in views:
-            self.echo(f"{len(self.aligned)} layers at {size}")
+            self.echo(f"{counted(len(self.aligned), 'layer', 'layers')} at {size}")
             self.views.append(self._view(size, training))
 
     def _view(self, size: str, training: bool) -> Found:
@@ -231,12 +231,13 @@ class _Verification:
         wrong = self.wrong in OFF
         again = Again(self.both, self.forward)
         if first and wrong and again.reproduced():
-            self.echo(f"{len(first)} suspects: each put right alone")
+            self.echo(f"{counted(len(first), 'suspect', 'suspects')}: each put right alone")
             first = confirm(first, Attempts(self.both, self.static, again))
         settled = [suspect for suspect in first if suspect.cause.confirmed]
         if later and (settled or not wrong) and _any_differs(self.training.state):
             attempts = Attempts(self.both, self.static, self._state_again)
             if attempts(settled) is not Verdict.SAME:
+                self.echo(f"{counted(len(later), 'suspect', 'suspects')} of training: likewise")
                 later = confirm(later, lambda tried: attempts([*settled, *tried]))
         return [*first, *later]
 
@@ -274,7 +275,9 @@ class _Verification:
                 unclear=training.unclear,
             )
         if broken:
-            count = Phrase("{n} rows of weights have a problem", n=len(broken))
+            many = "{n} rows of weights have a problem"
+            one = Phrase("1 row of weights has a problem")
+            count = one if len(broken) == 1 else Phrase(many, n=len(broken))
             self.notes.append(count)
         return PortResult(
             name=self.plan.name,

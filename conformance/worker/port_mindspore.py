@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import mindspore as ms
@@ -87,6 +87,11 @@ class MindSporeSession(Passes):
         self.compiled.clear()
 
     # What the model is made of ------------------------------------------------------------------
+
+    def forward(self) -> Callable[..., Any]:
+        """Return the model's ``construct``."""
+        found: Callable[..., Any] = self.model.construct
+        return found
 
     def layers(self) -> list[Message]:
         """Return all cells, each by its first name."""
