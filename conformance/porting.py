@@ -173,7 +173,8 @@ def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
     held = port.read()
     both = Both(torch, port, replace(plan, calibrated=False, loaded=False))
     both.give(plan.draws[0])
-    lost = checkpoint.write(port, port.read(), str(path.absolute()))
+    brought = {name: value for name, value in port.read().items() if name not in both.unsaved}
+    lost = checkpoint.write(port, brought, str(path.absolute()))
     port.write(held)
     if lost:
         raise HarnessError(f"{path}: {len(lost)} tensors did not come back: {', '.join(lost)}")

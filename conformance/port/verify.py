@@ -255,7 +255,7 @@ class _Verification:
         broken = [row for row in self.both.rows if row.problem]
         tensors = [*training.gradients, *training.state, *training.steps]
         rest = sentence.overall(self.forward, layers, tensors, others)
-        held = holdings(self.both.rows, self.both.mistakes, self.both.trainable)
+        held = holdings(self.both.rows, self.both.brought, self.both.trainable)
         verdict = sentence.overall(self.forward, layers, tensors, [*others, held.verdict])
         if verdict is Verdict.SAME:
             causes = ()  # What was suspected changes nothing.

@@ -23,6 +23,8 @@ class Layer:
     values: dict[str, Array] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     fixed: tuple[str, ...] = ()
+    buffers: tuple[str, ...] = ()
+    """Those that checkpoints leave out."""
     backwards: bool = False
     """Sums in another order, as another framework would."""
 
