@@ -94,7 +94,8 @@ class Both:
         given = self.held if self.plan.loaded else self._converted(values)
         given = {name: value for name, value in given.items() if name not in self.unsaved}
         rows = [r for r in self.rows if r.torch in self.mended or r.mindspore in self.mended]
-        self.port.write({**self.held, **given, **apply(rows, values)})
+        mended = apply(rows, values)
+        self.port.write(self._over(self._over(self.held, given), mended))
 
     def prepare(self) -> None:
         """Give the values of the first draw, and find out what the port holds of them."""
@@ -105,6 +106,15 @@ class Both:
             given, built = (held, {}) if loaded else (self._converted(values), self.held)
             self.rows = converters.compare(self.rows, values, given, built).rows
         self.mistakes = mistakes(values, restore(self.rows, held))
+
+    def _over(self, below: Mapping[str, Array], above: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the port's values `above` and, of tensors that have none there, those `below`.
+
+        A tensor with several names, tied weights, may be given by any of them.
+        """
+        first = {t.name: t.same_as or t.name for t in self.inventories[1].tensors}
+        set_ = {first.get(name, name) for name in above}
+        return {**{n: v for n, v in below.items() if first.get(n, n) not in set_}, **above}
 
     def _told(self, row: WeightRow) -> WeightRow:
         if row.mindspore not in self.unsaved or not row.torch:
