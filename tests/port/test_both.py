@@ -80,7 +80,7 @@ class Tied(FakeSide):
 
     def write(self, values: Mapping[str, Array]) -> None:
         twins = [values[name] for name in ("a.weight", "b.weight") if name in values]
-        if len(twins) == 2 and not np.array_equal(*twins):
+        if len(twins) == 2 and not np.array_equal(twins[0], twins[1]):
             raise PortFailed("a.weight and b.weight are one tensor, given two values")
         both = {name: twins[0] for name in ("a.weight", "b.weight") if twins}
         super().write({**values, **both})
