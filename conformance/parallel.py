@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from conformance.errors import HarnessError
@@ -36,11 +38,26 @@ def mapped(function: Callable[[T], R], items: Sequence[T], *, least: int = 16) -
     try:
         context = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(processes, mp_context=context) as pool:
-            return list(pool.map(_one, range(len(items))))
+            with _uninterrupted():
+                results = pool.map(_one, range(len(items)))
+            return list(results)
     except BrokenProcessPool:
         raise HarnessError("a process that shared the work was killed; out of memory?") from None
     finally:
         _work = None
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Start processes that never see Ctrl-C, which a terminal sends to all: this one ends them.
+
+    One that is interrupted while it holds the lock of the queue leaves the others waiting for ever.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _one(index: int) -> Any:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import typer
 
+from conformance import destinations
 from conformance.corpus import loader
-from conformance.errors import CallerError, HarnessError
+from conformance.errors import CallerError, ConformanceError, HarnessError
 from conformance.port import checkpoint, kernels, static
 from conformance.port import propose as proposing
 from conformance.port.both import Both, Plan
@@ -20,7 +21,7 @@ from conformance.port.model import Framework
 from conformance.port.phrase import Phrase
 from conformance.port.portfile import PortFile, load
 from conformance.port.remote import Build, RemoteSide
-from conformance.port.result import PortResult
+from conformance.port.result import PortResult, Verdict
 from conformance.port.result_json import as_json
 from conformance.port.side import Side
 from conformance.port.verify import Known
@@ -48,26 +49,45 @@ def verify(
     timeout: float,
     save: Path | None,
 ) -> None:
-    """Verify a port, print what was found, leave it as JSON and as a page; exits 1 unless same."""
+    """Verify a port, print what was found, leave it as JSON and as a page; exits 1 unless same.
+
+    What an earlier verification left is replaced before this one begins, so that none that fails,
+    or is stopped, leaves another's verdict behind.
+    """
     file = load(config)
+    _writable(config, out or OUT, {"--json": json_path, "--save": save})
     known = knowledge(cases)
-    if save is not None:
-        _savable(save)
-    with located(file), sides(file, timeout) as (torch, port):
-        plan = planned(file, seeds)
-        if save is not None:
-            kept(torch, port, plan, save)
-            typer.echo(f"wrote {save}; loaded back, it is the same", err=True)
-        result = compare(torch, port, plan, known, lambda line: typer.echo(line, err=True))
+
+    def leave(result: PortResult) -> Path:
+        given = file.config.model_dump(mode="json", exclude_unset=True)
+        result = replace(result, config=given)
+        if json_path is not None:
+            json_path.parent.mkdir(parents=True, exist_ok=True)
+            json_path.write_text(as_json(result), encoding="utf-8")
+        return port_pages.write(result, out or OUT)
+
+    name = file.config.port
+    leave(_unfinished(name, Phrase("the verification has not come to its end"), 3))
+    try:
+        with located(file), sides(file, timeout) as (torch, port):
+            plan = planned(file, seeds)
+            if save is not None:
+                kept(torch, port, plan, save)
+                typer.echo(f"wrote {save}; loaded back, it is the same", err=True)
+            result = compare(torch, port, plan, known, lambda line: typer.echo(line, err=True))
+    except ConformanceError as error:
+        leave(_unfinished(name, str(error), error.exit_code))
+        raise
     result = noted(result, known)
-    result = replace(result, config=file.config.model_dump(mode="json", exclude_unset=True))
-    if json_path is not None:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(as_json(result), encoding="utf-8")
-    page = port_pages.write(result, out or OUT)
+    page = leave(result)
     port_terminal.show(result)
     typer.echo(f"wrote {page}", err=True)
     raise typer.Exit(result.exit_code)
+
+
+def _unfinished(name: str, why: str, code: int) -> PortResult:
+    said = Phrase("Nothing was compared: {why}.", why=why)
+    return PortResult(name, Verdict.NOT_COMPARED, said, {}, ended=code)
 
 
 def propose(config: Path, *, timeout: float) -> None:
@@ -156,12 +176,20 @@ def started_side(file: PortFile, framework: Framework, timeout: float) -> Side:
     return side
 
 
-def _savable(path: Path) -> None:
-    """Raise CallerError for a checkpoint that could not be written: before anything runs."""
-    if path.suffix not in SAVED:
-        raise CallerError(f"--save {path}: give it one of the endings {', '.join(SAVED)}")
-    if not path.absolute().parent.is_dir():
-        raise CallerError(f"--save {path}: no folder {path.parent}; make it first")
+def _writable(config: Path, out: Path, files: Mapping[str, Path | None]) -> None:
+    """Raise CallerError for what could not be written in the end: before anything runs."""
+    taken = {config.resolve()}
+    for option, path in files.items():
+        if path is None:
+            continue
+        if option == "--save" and path.suffix not in SAVED:
+            raise CallerError(f"--save {path}: give it one of the endings {', '.join(SAVED)}")
+        if path.resolve() in taken:
+            raise CallerError(f"{option} {path}: this file is used already; name another one")
+        taken.add(path.resolve())
+        destinations.file(option, path)
+    for folder in (out, out / port_pages.FOLDER):
+        destinations.folder("--out", folder)
 
 
 def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
@@ -174,6 +202,7 @@ def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
     both = Both(torch, port, replace(plan, calibrated=False, loaded=False))
     both.give(plan.draws[0])
     brought = {name: value for name, value in port.read().items() if name not in both.unsaved}
+    path.parent.mkdir(parents=True, exist_ok=True)
     lost = checkpoint.write(port, brought, str(path.absolute()))
     port.write(held)
     if lost:

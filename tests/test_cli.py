@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from conformance.errors import ConformanceError
 from conformance.run.store import RunFile
+from tests.fakes import FAKES
 from tests.project import CASES, TARGETS, Project
 
+ROOT = FAKES.parents[1]
 KNOWN = """\
 - cases: "absolute/*"
   target: torch
@@ -397,3 +403,36 @@ def test_what_could_not_be_compared_is_written_with_the_exit_code(project: Proje
         code, _, err = project.run("gate", "reports/baseline", candidate, "--json", str(told))
         assert (code, json.loads(told.read_text("utf-8"))["exit_code"]) == (expected, expected), err
         project.write("reports/baseline/manifest.json", "cut off")
+
+
+SLOW_IMPORT = """\
+import time
+from pathlib import Path
+
+Path("importing").touch()
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    raise ImportError("the binaries are broken")  # as NumPy has it
+"""
+
+
+def test_ctrl_c_while_everything_is_imported_is_3(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text(SLOW_IMPORT, encoding="utf-8")
+    command = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    module, _, function = command["project"]["scripts"]["conformance"].partition(":")
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from {module} import {function}; {function}()"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    until = time.monotonic() + 60
+    while not (tmp_path / "importing").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[0] == "interrupted\n"
+    assert process.returncode == 3

@@ -202,11 +202,31 @@ def test_a_layer_that_is_none_is_2_with_its_place(port: Port) -> None:
 
 
 def test_a_checkpoint_that_could_not_be_written_is_2_before_anything_runs(port: Port) -> None:
-    code, _, said = port.run("port.yaml", "--save", "nowhere/x.ckpt")
-    assert (code, said) == (2, "--save nowhere/x.ckpt: no folder nowhere; make it first")
     code, _, said = port.run("port.yaml", "--save", "x.npz")
     assert code == 2
     assert said == "--save x.npz: give it one of the endings .ckpt, .safetensors"
+    assert not (port.folder / "built").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "path", "why"),
+    [
+        ("--json", "/proc/x.json", "nothing can be written into /proc: No such file or directory"),
+        ("--json", "afile/x.json", "afile is a file, not a folder"),
+        ("--json", "models", "this is a folder; name a file in it"),
+        ("--json", "port.yaml", "this file is used already; name another one"),
+        ("--out", "afile/x", "afile is a file, not a folder"),
+        ("--out", "afile", "afile is a file, not a folder"),
+        ("--save", "afile/x.ckpt", "afile is a file, not a folder"),
+    ],
+)
+def test_what_could_not_be_written_is_2_before_anything_runs(
+    port: Port, option: str, path: str, why: str
+) -> None:
+    (port.folder / "afile").touch()
+    (port.folder / "models").mkdir()
+    code, _, said = port.run("port.yaml", option, path)
+    assert (code, said) == (2, f"{option} {path}: {why}")
     assert not (port.folder / "built").exists()
 
 
@@ -230,6 +250,37 @@ def test_a_model_that_does_not_build_is_3_with_its_line(port: Port) -> None:
 def test_what_is_no_model_is_3(port: Port) -> None:
     code, _, said = port.changed(torch="models:number").run()
     assert (code, said) == (3, "torch side, build models:number: what it built has no chain")
+
+
+def test_a_verification_that_fails_leaves_no_verdict_of_another(port: Port) -> None:
+    left = [port.folder / "reports/ports/some.json", port.folder / "some.json"]
+    assert port.run("port.yaml", "--json", "some.json")[1].startswith("Same function forward")
+    code, _, said = port.changed(mindspore__arguments={"last": "crash"}).run(
+        "port.yaml", "--json", "some.json"
+    )
+    assert code == 3
+    for file in left:
+        found = json.loads(file.read_text("utf-8"))
+        assert (found["verdict"], found["exit_code"]) == ("not compared", 3)
+        assert found["sentence"] == f"Nothing was compared: {said}."
+    for page in ("ports.html", "ports/some.html"):
+        text = (port.folder / "reports" / page).read_text("utf-8")
+        assert "Same function" not in text
+        assert "SIGSEGV" in text
+
+
+def test_a_verification_that_is_killed_says_that_it_has_not_ended(port: Port) -> None:
+    assert port.run()[1].startswith("Same function forward")
+    process = port.changed(mindspore__arguments={"last": "hang"}).start("port.yaml")
+    until = time.monotonic() + 60
+    while not (port.folder / "hangs").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    found = json.loads((port.folder / "reports/ports/some.json").read_text("utf-8"))
+    assert found["exit_code"] == 3
+    assert "the verification has not come to its end" in found["sentence"]
 
 
 @pytest.mark.parametrize(
@@ -346,13 +397,13 @@ def found(port: Port, *args: str) -> tuple[int, dict[str, Any], str]:
 
 @pytest.mark.frameworks
 def test_a_right_port_is_0_with_everything_that_was_asked_for(real: Port) -> None:
-    code, result, out = found(real, "--save", "converted.ckpt", "--out", "site")
+    code, result, out = found(real, "--save", "made/converted.ckpt", "--out", "site")
     assert (code, result["exit_code"], result["verdict"]) == (0, 0, "same")
     assert out.splitlines()[0] == (
         "Same function: outputs agree at default, 2 draws each, in pynative mode."
     )
     assert "no corpus in cases" in out  # this folder has none
-    assert (real.folder / "converted.ckpt").stat().st_size > 400
+    assert (real.folder / "made" / "converted.ckpt").stat().st_size > 400
     assert (real.folder / "site" / "ports" / "some.html").is_file()
     assert result["config"]["port"] == "some"
 

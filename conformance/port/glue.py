@@ -63,23 +63,34 @@ class _View:
     target: Array
     tolerance: float
 
-    def search(self, guesses: Callable[[], Iterator[Guess]]) -> str:
-        """Return the words of the first formula that fits, or ""."""
+    def fitting(self, guesses: Iterator[Guess]) -> Iterator[str]:
+        """Yield the words of the formulas that fit."""
         with np.errstate(all="ignore"):
-            return next(
-                (g.words for g in guesses() if fits(g.value, self.target, self.tolerance)), ""
-            )
+            yield from (g.words for g in guesses if fits(g.value, self.target, self.tolerance))
 
     def said(self) -> str:
-        """Return what the glue computes, or ""."""
-        one = replace(self, target=self.target[:1])
-        return one.search(self._sums) or _first(self).search(_first(self)._attention)
+        """Return what the glue computes, or "".
+
+        What fits the first input is tried on all: one input may be all positive, or all masked.
+        """
+        one = self._of(1)
+        for words in one.fitting(one._sums()):
+            alike = (guess for guess in self._sums() if guess.words == words)
+            if any(self.fitting(alike)):
+                return words
+        row = _first(self)
+        return next(row.fitting(row._attention()), "")
+
+    def _of(self, count: int) -> _View:
+        """Return the view of the first inputs."""
+        named = {name: value[:count] for name, value in self.named.items()}
+        return replace(self, named=named, target=self.target[:count])
 
     def _sums(self) -> Iterator[Guess]:
-        """Yield formulas of the first input's tensors, one of which ends where the glue begins."""
-        items = [(name, value[:1]) for name, value in self.named.items()]
+        """Yield formulas of tensors, one of which ends where the glue begins."""
+        items = list(self.named.items())
         for words, after in AFTERWARDS.items():
-            fitting = [(n, v) for n, v in items if _shape(after, v) == self.target[:1].shape]
+            fitting = [(n, v) for n, v in items if _shape(after, v) == self.target.shape]
             for guess in _of_one_or_two(fitting, self.last):
                 yield Guess(words.format(guess.words), after(guess.value))
 

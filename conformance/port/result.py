@@ -202,7 +202,10 @@ _PROVEN: Mapping[bool | None, str] = {
 
 @dataclass(frozen=True)
 class PortResult:
-    """Everything `conformance port` found.  `sentence` is the verdict in one sentence."""
+    """Everything `conformance port` found.  `sentence` is the verdict in one sentence.
+
+    `ended` is the exit code of a verification that did not come to its end, 0 for one that did.
+    """
 
     name: str
     verdict: Verdict
@@ -220,11 +223,12 @@ class PortResult:
     trajectory: tuple[TrajectoryRow, ...] = ()
     notes: tuple[str, ...] = ()
     config: Mapping[str, Any] | None = None
+    ended: int = 0
 
     @property
     def exit_code(self) -> int:
         """0 when the port is the same function, 1 when it differs or it cannot be told."""
-        return 0 if self.verdict is Verdict.SAME else 1
+        return self.ended or (0 if self.verdict is Verdict.SAME else 1)
 
     def __repr__(self) -> str:
         return f"<port {self.name}: {self.verdict}. {self.sentence}>"

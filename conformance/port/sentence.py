@@ -36,15 +36,15 @@ def sentence(
     forward: Sequence[ForwardRow],
     divergence: Divergence | None,
     causes: Sequence[Cause],
-    trained: bool = False,
+    steps: int = 0,
     unclear: Sequence[str] = (),
 ) -> Phrase:
     """Return the verdict in one sentence.
 
-    `trained` says whether training was compared, too; `unclear` is what of it cannot be told.
+    `steps` says how long training was compared, too; `unclear` is what of it cannot be told.
     """
     if verdict is Verdict.SAME:
-        return _same(forward, trained)
+        return _same(forward, steps)
     if verdict is Verdict.NOT_COMPARED:
         problems = list(dict.fromkeys(row.problem for row in forward if row.problem))
         return Phrase(
@@ -74,12 +74,16 @@ def by_weights(verdict: Verdict, why: str, agree: bool = True) -> Phrase:
     return Phrase("Outputs agree, but it cannot be told whether weights do: {why}.", why=why)
 
 
-def _same(forward: Sequence[ForwardRow], trained: bool) -> Phrase:
+def _same(forward: Sequence[ForwardRow], steps: int) -> Phrase:
     sizes = list(dict.fromkeys(row.size for row in forward))
     draws = max((len(row.measures) for row in forward), default=0)
     modes = list(dict.fromkeys(row.mode for row in forward))
     words = "Same function: {what} agree at {sizes}, {draws} draws each, in {modes} mode."
-    what = Phrase("outputs, gradients and training") if trained else Phrase("outputs")
+    what = Phrase("outputs")
+    if steps:
+        # An optimizer's state, such as momentum, shows from the second step on.
+        one = Phrase("outputs, gradients and one step of the optimizer")
+        what = one if steps == 1 else Phrase("outputs, gradients and training")
     return Phrase(words, what=what, sizes=listed(sizes), draws=draws, modes=", ".join(modes))
 
 

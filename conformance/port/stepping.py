@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,45 +15,23 @@ from conformance.port.phrase import Phrase
 from conformance.port.result import Measure, TensorRow, Verdict
 from conformance.port.side import Side
 from conformance.port.training import Batch, Differentiated, Tensors
+from conformance.port.updates import Fit, fit, read
 
-UPHILL = 8
-"""Fewer elements than this whose update follows their gradient show no decay."""
-STRAY = 0.05
-"""How many of those may be where the decay does not put them."""
 DRAWS = 2
 """Draws that a step is made with: those in which most gradients agree."""
-EXPLAINED = 0.05
-"""What a fit may leave of the difference of two updates, relative to it, to count as its reason."""
-
-
-@dataclass(frozen=True)
-class Fit:
-    """The port's update as `scale` times PyTorch's plus `decay` times the parameter.
-
-    `left` is what this leaves, relative to the difference of both updates.  `torch_coupled` and
-    `port_coupled` estimate the weight decay that a side adds to the gradient, from the signs of
-    its update; None where they show none.
-    """
-
-    scale: float
-    decay: float
-    left: float
-    torch_coupled: float | None = None
-    port_coupled: float | None = None
-
-    @property
-    def explains(self) -> bool:
-        """Whether scale and decay are the reason of the difference."""
-        return self.left <= EXPLAINED
 
 
 @dataclass(frozen=True)
 class Stepped:
-    """Updates of all parameters after one step, with fits of those that differ; rates by group."""
+    """Updates of all parameters after one step, with fits of those that differ; rates by group.
+
+    `unmoved` are those that the port does not move, `alone` those that it alone moves.
+    """
 
     rows: tuple[TensorRow, ...]
     fits: Mapping[str, Fit] = field(default_factory=dict)
     unmoved: frozenset[str] = frozenset()
+    alone: frozenset[str] = frozenset()
     torch_rates: tuple[float, ...] = ()
     port_rates: tuple[float, ...] = ()
 
@@ -70,13 +48,17 @@ def step(
     `batches` are those that `gradients` come from; a draw tells of the parameters whose gradient
     agrees in it, since an update shows a ReLU's kink as its gradient does.  Not compared are
     parameters whose gradient differs already, and those without a gradient where the optimizer
-    makes noise of noise.
+    makes noise of noise.  Those that no gradient reaches on either side are to stay as they are in
+    both: PyTorch's optimizers skip them.
     """
     start, ported = torch.read(), port.read()
-    names = [row.torch for row in gradients.gradients]
+    sloped = [row.torch for row in gradients.gradients]
+    mapped = [i.name for i in torch.tensors() if i.trainable and i.name in tensors.names]
+    names = list(dict.fromkeys([*sloped, *mapped]))
     found: dict[str, list[Measured]] = defaultdict(list)
     fits: dict[str, list[Fit]] = defaultdict(list)
     unmoved: set[str] = set()
+    alone: set[str] = set()
     rates: tuple[tuple[float, ...], tuple[float, ...]] = (), ()
     for batch, agreed in _clearest(batches, gradients.agreed):
         slopes = torch.differentiate(batch.inputs, batch.targets, precision="float64").gradients
@@ -89,16 +71,21 @@ def step(
         exact, single = torch.read(names, "float64"), torch.read(names)
         own = tensors.back(port.read())
         for name in names:
-            if name not in own or not (name in agreed or name in gradients.wrong):
+            if name not in own or (
+                name in sloped and not (name in agreed or name in gradients.wrong)
+            ):
                 continue
             before = start[name].astype(np.float64)
             y, noisy, mine = (after[name] - before for after in (exact, single, own))
             found[name].append(measured := _update(y, noisy, mine, before))
-            empty = name in gradients.without
-            if not empty and judge_one(measured, STEP).verdict is Verdict.DIFFERS:
-                fits[name].append(fit(mine, y, before, slopes.get(name)))
-            if y.any() and not mine.any():
+            if name in gradients.without:
+                continue
+            if not y.any() and mine.any():
+                alone.add(name)
+            elif y.any() and not mine.any():
                 unmoved.add(name)
+            elif judge_one(measured, STEP).verdict is Verdict.DIFFERS:
+                fits[name].append(_fit(mine, y, before, slopes.get(name), rates))
         torch.write(start)
         port.write(ported)
     rows = [_row(name, tensors, found[name], gradients) for name in names]
@@ -107,6 +94,7 @@ def step(
         tuple(_said(row, unmoved) for row in rows),
         {name: _middle(draws) for name, draws in fits.items() if name in wrong},
         frozenset(unmoved & wrong),
+        frozenset(alone & wrong),
         *rates,
     )
 
@@ -119,46 +107,24 @@ def _clearest(
     return draws[:DRAWS]
 
 
-def fit(port: Array, torch: Array, parameter: Array, gradient: Array | None = None) -> Fit:
-    """Return the least-squares fit of one update by another and the parameter itself.
-
-    Elements that the two move in opposite directions are left to `coupled`.
-    """
-    y, a, p = (np.ravel(array).astype(np.float64) for array in (port, torch, parameter))
-    signs = (None, None) if gradient is None else [coupled(u, gradient, p) for u in (a, y)]
-    along = (y * a > 0) if 2 * (y * a > 0).sum() > y.size else np.ones(y.shape, bool)
-    y, a, p = y[along], a[along], p[along]
-    gap = rms(y - a)
-    if not gap:
-        return Fit(1.0, 0.0, 0.0, *signs)
-    units = [rms(a) or 1.0, rms(p) or 1.0]
-    columns = np.stack([a / units[0], p / units[1]], axis=1)
-    scale, decay = np.linalg.lstsq(columns, y, rcond=1e-6)[0] / units
-    return Fit(float(scale), float(decay), rms(y - scale * a - decay * p) / gap, *signs)
-
-
-def coupled(update: Array, gradient: Array, parameter: Array) -> float | None:
-    """Return the weight decay that was added to the gradient before the optimizer used it.
-
-    Adam's first update has the sign of -(gradient + decay * parameter), so it runs uphill just
-    where the parameter is larger than the gradient / decay and of the other sign.  None where no
-    decay tells those elements from the others; a lower bound where all run uphill that can.
-    """
-    u, g, p = (np.ravel(array).astype(np.float64) for array in (update, gradient, parameter))
-    live = (u != 0) & (g != 0) & (p != 0)
-    uphill, against = (u * g > 0)[live], (g * p < 0)[live]
-    if uphill.sum() < UPHILL or (uphill & ~against).sum() > STRAY * uphill.sum():
-        return None
-    size = np.abs(p[live][against] / g[live][against])
-    order = np.argsort(size)
-    size, up = size[order], uphill[against][order]
-    # Errors of the rule "uphill from this element on", for every element and for none.
-    errors = np.append(0, np.cumsum(up)) + np.append(np.cumsum(~up[::-1])[::-1], 0)
-    at = int(errors.argmin())
-    if errors[at] > STRAY * min(len(up), 2 * up.sum()):
-        return None
-    edges = [size[max(at - 1, 0)], size[min(at, len(size) - 1)]]
-    return float(1 / np.sqrt(edges[0] * edges[1]))
+def _fit(
+    port: Array,
+    torch: Array,
+    before: Array,
+    gradient: Array | None,
+    rates: Sequence[Sequence[float]],
+) -> Fit:
+    """Return the fit of an update that differs, and what each side's tells of its optimizer."""
+    made = fit(port, torch, before)
+    if gradient is None:
+        return made
+    # A parameter's group is not known, so neither is its rate where there are several.
+    ours, theirs = (group[0] if len(set(group)) == 1 else 0.0 for group in rates)
+    return replace(
+        made,
+        torch=read(torch, gradient, before, ours),
+        port=read(port, gradient, before, theirs),
+    )
 
 
 def _update(exact: Array, single: Array, port: Array, before: Array) -> Measured:

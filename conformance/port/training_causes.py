@@ -9,26 +9,36 @@ from statistics import median
 
 from conformance.port.causes import AT, ELSEWHERE, LIKELY
 from conformance.port.evidence import Suspect
-from conformance.port.phrase import Phrase, listed, number
+from conformance.port.phrase import Phrase, joined, listed, number
 from conformance.port.result import Cause, TensorRow, Verdict
-from conformance.port.stepping import Fit, Stepped
+from conformance.port.stepping import Stepped
 from conformance.port.training import Differentiated
 from conformance.port.trajectory import Trajectory
+from conformance.port.updates import Fit, Reading
 
-UNCORRECTED = 0.1 / 0.001**0.5
-"""How many times larger Adam's first update is without bias correction, at the usual betas."""
+BIAS = 0.001**0.5
+"""What Adam's bias correction makes of the root of the second moment first, at the usual betas."""
+UNCORRECTED = 0.1 / BIAS
+"""How many times larger Adam's first update is without bias correction."""
 CLOSE = 0.01
 """Relative; two numbers that are fitted are the same up to this."""
+EPS = 0.05
+"""Relative; so well is Adam's eps read off an update."""
+UNDECAYED = ("gamma", "beta")
+"""Ends of the names that MindSpore's optimizers give no weight decay by default."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training found.  `forward` is the verdict of forward passes: a wrong function has wrong
-    gradients, which then say nothing new.  `told` are settings and layers that are named already.
+    """What training found; `graph` are the gradients of compiled passes.
+
+    `forward` is the verdict of forward passes: a wrong function has wrong gradients, which then say
+    nothing new.  `told` are settings and layers that are named already.
     """
 
     forward: Verdict
     gradients: Differentiated | None = None
+    graph: Differentiated | None = None
     step: Stepped | None = None
     trajectory: Trajectory | None = None
     told: frozenset[tuple[str, str]] = frozenset()
@@ -59,15 +69,31 @@ def _gives_none(row: TensorRow) -> bool:
 
 def _gradients(found: Trained) -> Iterator[Suspect]:
     """Name gradients that differ though the function is the same: detached, or another backward."""
-    if found.gradients is None or found.forward is not Verdict.SAME:
+    if found.forward is not Verdict.SAME:
         return
-    rows = [r for r in found.gradients.gradients if r.verdict is Verdict.DIFFERS]
-    rows = [row for row in rows if not _gives_none(row)]
-    if rows and found.gradients.loss.verdict is not Verdict.DIFFERS:
-        names = [row.torch for row in rows]
-        words = Phrase("gradients of {tensors} differ, outputs do not", tensors=listed(names))
-        cause = Cause("gradient", names[-1], words, "", None, rows[-1].problem)
-        yield Suspect(cause, ELSEWHERE, tensors=tuple(names))
+    rows = _wrong(found.gradients)
+    if rows:
+        words = Phrase("gradients of {tensors} differ, outputs do not", tensors=_names(rows))
+    else:
+        rows = _wrong(found.graph)
+        words = Phrase(
+            "gradients of {tensors} differ in graph mode, outputs do not", tensors=_names(rows)
+        )
+    if rows:
+        cause = Cause("gradient", rows[-1].torch, words, "", None, rows[-1].problem)
+        yield Suspect(cause, ELSEWHERE, tensors=tuple(row.torch for row in rows))
+
+
+def _wrong(found: Differentiated | None) -> list[TensorRow]:
+    """Return the gradients that differ though the loss does not."""
+    if found is None or found.loss.verdict is Verdict.DIFFERS:
+        return []
+    rows = [row for row in found.gradients if row.verdict is Verdict.DIFFERS]
+    return [row for row in rows if not _gives_none(row)]
+
+
+def _names(rows: Sequence[TensorRow]) -> str:
+    return listed([row.torch for row in rows])
 
 
 def _state(found: Trained) -> Iterator[Suspect]:
@@ -123,15 +149,23 @@ def _schedule(found: Trained) -> Iterator[Suspect]:
 
 
 def _optimizer(found: Trained) -> Iterator[Suspect]:
-    fits = dict(found.step.fits) if found.step else {}
-    unmoved = found.step.unmoved if found.step else frozenset()
-    fits = {name: fit for name, fit in fits.items() if name not in unmoved}
+    fits = found.step.fits if found.step else {}
+    if found.step and found.step.alone:
+        names = listed(sorted(found.step.alone))
+        words = Phrase(
+            "the port alone moves {tensors}, which no gradient reaches: PyTorch's optimizers skip "
+            "such parameters, MindSpore's decay them",
+            tensors=names,
+        )
+        proof = Phrase("an update, and no gradient, in one step")
+        yield Suspect(Cause("optimizer", names, words, "", None, proof), AT)
     if fits and found.step:
-        words = _coupled(fits) or _fitted(fits, found.step)
-        proof = _evidence(fits)
-        if words is not None or not (found.trajectory and found.trajectory.schedule):
-            said = words or Phrase("the first update differs, gradients do not")
-            yield Suspect(Cause("optimizer", listed(list(fits)), said, "", None, proof), AT)
+        said = _linear(fits, found.step) or _coupled(fits)
+        said = said or _fitted(fits, found.step) or _eps(fits)
+        if said or not (found.trajectory and found.trajectory.schedule):
+            words = said or Phrase("the first update differs, gradients do not")
+            where = listed(list(fits))
+            yield Suspect(Cause("optimizer", where, words, "", None, _evidence(fits)), AT)
     elif _later(found) and found.trajectory:
         words = Phrase(
             "the first step agrees, later ones do not: momentum, betas, or other state of the "
@@ -153,14 +187,56 @@ def _any(rows: Sequence[TensorRow]) -> bool:
     return any(row.verdict is Verdict.DIFFERS for row in rows)
 
 
+def _linear(fits: Mapping[str, Fit], step: Stepped) -> Phrase | None:
+    """Return the words for two weight decays that the updates themselves tell, as SGD's do."""
+    ours, theirs = _told(fits, "torch", "decay"), _told(fits, "port", "decay")
+    if ours is None or theirs is None or isclose(ours, theirs, rel_tol=CLOSE, abs_tol=1e-9):
+        return None
+    names = {row.torch: row.mindspore for row in step.rows}
+    if theirs == 0 and all(names[name].endswith(UNDECAYED) for name in fits):
+        words = (
+            "MindSpore's optimizers do not decay parameters whose names hold gamma or beta, unless "
+            "a group of their own says so; PyTorch's weight decay of {torch} holds for all"
+        )
+        return Phrase(words, torch=number(ours))
+    words = "the port's weight decay is {port}, PyTorch's {torch}"
+    return Phrase(words, port=number(theirs), torch=number(ours))
+
+
+def _told(fits: Mapping[str, Fit], side: str, what: str) -> float | None:
+    """Return the median of what most updates of a side tell; None where most tell nothing."""
+    readings: list[Reading] = [getattr(fit, side) for fit in fits.values()]
+    told = [value for one in readings if (value := getattr(one, what)) is not None]
+    return median(told) if 2 * len(told) > len(fits) else None
+
+
+def _eps(fits: Mapping[str, Fit]) -> Phrase | None:
+    """Return the words for what stands beside the gradient's size in Adam's first update."""
+    pairs = [(fit.torch.eps, fit.port.eps) for fit in fits.values()]
+    told = [(ours, theirs) for ours, theirs in pairs if ours is not None and theirs is not None]
+    if not told:
+        return None
+    ours, theirs = (median(column) for column in zip(*told, strict=True))
+    if isclose(theirs, ours, rel_tol=2 * EPS):
+        return None
+    port, torch = (number(eps) if eps else Phrase("too little to see") for eps in (theirs, ours))
+    words = Phrase(
+        "eps weighs {port} in the port's first update, {torch} in PyTorch's", port=port, torch=torch
+    )
+    if theirs and (not ours or isclose(theirs, ours / BIAS, rel_tol=2 * EPS)):
+        why = "MindSpore's Adam adds it before the bias correction, so that 1e-08 weighs 3.2e-07"
+        return joined([words, Phrase(why)])
+    return words
+
+
 def _coupled(fits: Mapping[str, Fit]) -> Phrase | None:
     """Return the words for a decay that one side adds to the gradient and the other does not.
 
     A tensor all of which runs uphill bounds the decay from below, so the greatest estimate counts.
     """
     sides = {
-        "port": [f.port_coupled for f in fits.values() if f.port_coupled is not None],
-        "torch": [f.torch_coupled for f in fits.values() if f.torch_coupled is not None],
+        "port": [f.port.coupled for f in fits.values() if f.port.coupled is not None],
+        "torch": [f.torch.coupled for f in fits.values() if f.torch.coupled is not None],
     }
     if bool(sides["port"]) == bool(sides["torch"]):
         return None

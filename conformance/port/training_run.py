@@ -36,6 +36,11 @@ class TrainingRun:
         return self.differentiated[0][1] if self.differentiated else None
 
     @property
+    def compiled(self) -> Differentiated | None:
+        """Those of graph mode, beside others."""
+        return dict(self.differentiated[1:]).get("graph")
+
+    @property
     def gradients(self) -> list[TensorRow]:
         """All rows of the first mode, and of another those that are not the same."""
         others = [
@@ -146,6 +151,19 @@ def _trajectory(both: Both, gradients: Differentiated, wrong: bool) -> Trajector
 def _series(both: Both, first: int) -> list[Batch]:
     plan = both.plan
     return [both.draw(plan.sizes[0], seed) for seed in range(first, first + plan.steps)]
+
+
+def begun(both: Both) -> None:
+    """Make both optimizers, so that an argument that they do not take is told at once.
+
+    What else keeps them from being made keeps only training from being compared: see `train`.
+    """
+    for side in (both.torch, both.port):
+        try:
+            side.begin()
+        except PortFailed as error:
+            if error.fatal or error.kind == "Arguments":
+                raise
 
 
 def state_again(both: Both) -> Sequence[TensorRow]:

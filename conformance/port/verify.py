@@ -37,7 +37,7 @@ from conformance.port.result import (
 from conformance.port.side import Side
 from conformance.port.static import Pages
 from conformance.port.training_causes import Trained, training_suspects
-from conformance.port.training_run import TrainingRun, state_again, train
+from conformance.port.training_run import TrainingRun, begun, state_again, train
 
 VIEWS = 2
 """At so many input sizes that differ the layers are looked at; the others tell the same."""
@@ -86,6 +86,8 @@ class _Verification:
         both, plan = self.both, self.plan
         self.echo(f"{len(both.rows)} rows of weights")
         both.prepare()
+        if plan.steps:
+            begun(both)
         self.aligned = self._align()
         self.static = self._static()
         self.echo(f"outputs at {', '.join(plan.sizes)}: {plan.seeds} draws")
@@ -210,6 +212,7 @@ class _Verification:
             Trained(
                 self.wrong,
                 self.training.first,
+                self.training.compiled,
                 self.training.stepped,
                 self.training.trajectory,
                 told,
@@ -267,7 +270,7 @@ class _Verification:
                 self.forward,
                 first,
                 causes,
-                trained=training.trajectory is not None,
+                steps=len(training.trajectory.rows) if training.trajectory else 0,
                 unclear=training.unclear,
             )
         if broken:

@@ -131,7 +131,7 @@ class Session(Abstract):
         native = any(f"{module}.".startswith(f"{package}.") for package in self.optimizers)
         build, arguments = import_callable(given["build"]), given.get("arguments") or {}
         _fits(given["build"], build, lambda signature: signature.bind_partial(**arguments))
-        return Recipe(build, arguments, native)
+        return Recipe(build, arguments, native, given["build"])
 
     # From the wire and back -------------------------------------------------------------------
 

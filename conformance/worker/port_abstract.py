@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.worker.port_calls import Array, Call, Key
+from conformance.worker.port_errors import SessionError
 
 Message = dict[str, Any]
 Arrays = Sequence[Array]
@@ -18,7 +19,7 @@ Arrays = Sequence[Array]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make an optimizer or a schedule.
+    """How to make an optimizer or a schedule; `named` is what the configuration calls it.
 
     `native` says that it is the framework's own class, which is called with the parameters; what
     is not native is called with the model (an optimizer) or as ``build(**arguments)``.
@@ -27,6 +28,23 @@ class Recipe:
     build: Callable[..., Any]
     arguments: Mapping[str, Any] = field(default_factory=dict)
     native: bool = False
+    named: str = ""
+
+    def make(self, *given: Any, **more: Any) -> Any:
+        """Return what it makes of `given` and the arguments.
+
+        Raises SessionError with kind ``Arguments`` for one that it does not take, which the
+        signatures of wrapped constructors, such as those of ``mindspore.nn``, do not tell.
+        """
+        arguments = {**self.arguments, **more}
+        try:
+            return self.build(*given, **arguments)
+        except TypeError as error:
+            words = str(error).strip().split("\n", 1)[0]
+            unknown = any(f"unexpected keyword argument '{name}'" in words for name in arguments)
+            if not unknown:
+                raise
+            raise SessionError("Arguments", f"{self.named}: {words}") from None
 
 
 @dataclass(frozen=True)

@@ -25,16 +25,14 @@ class Training:
     def __init__(
         self, model: Any, trainable: Sequence[Any], optimizer: Recipe, schedule: Recipe | None
     ) -> None:
-        arguments = dict(optimizer.arguments)
+        rate = {}
         follows = schedule is not None and _follows(schedule.build)
         if schedule is not None and not follows:
-            rate = schedule.build(**schedule.arguments)
-            arguments[_rate_name(optimizer.build)] = rate
-        made: Callable[..., Any] = optimizer.build
-        self.optimizer = made(list(trainable) if optimizer.native else model, **arguments)
+            rate = {_rate_name(optimizer.build): schedule.make()}
+        self.optimizer = optimizer.make(list(trainable) if optimizer.native else model, **rate)
         self.scheduler: Any = None
         if schedule is not None and follows:
-            self.scheduler = schedule.build(self.optimizer, **schedule.arguments)
+            self.scheduler = schedule.make(self.optimizer)
         self.parameters = list(getattr(self.optimizer, "parameters", trainable))
 
     def step(self, gradients: Sequence[Any]) -> tuple[float, ...]:

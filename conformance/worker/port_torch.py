@@ -219,10 +219,10 @@ class TorchSession(TorchModels):
         model = self._model(precision)
         recipe = self.optimizer
         target = model.parameters() if recipe.native else model
-        optimizer = recipe.build(target, **recipe.arguments)
+        optimizer = recipe.make(target)
         schedule = None
         if self.schedule is not None:
-            schedule = self.schedule.build(optimizer, **self.schedule.arguments)
+            schedule = self.schedule.make(optimizer)
         self.training[precision] = optimizer, schedule
 
     def step(

@@ -40,6 +40,7 @@ class Optimizer:
     decay: float = 0.0
     decoupled: bool = False
     corrected: bool = True
+    eps: float = 1e-8
     frozen: frozenset[str] = frozenset()
     state: dict[str, Array] = field(default_factory=dict)
 
@@ -57,7 +58,7 @@ class Optimizer:
         v = self.state[f"{name}²"] = f(0.999) * self.state.get(f"{name}²", f(0)) + f(0.001) * g * g
         if self.corrected:
             m, v = m / f(1 - 0.9 ** (step + 1)), v / f(1 - 0.999 ** (step + 1))
-        return np.asarray(new - rate * m / (np.sqrt(v) + f(1e-8)))
+        return np.asarray(new - rate * m / (np.sqrt(v) + f(self.eps)))
 
 
 class FakeSide:
@@ -185,13 +186,18 @@ class FakeSide:
         """Half the mean squared error; layers run one after the other in their order."""
         session = _Session(self, training, precision)
         (x,) = _cast(inputs, precision)
-        for name in self.parts:
+        used = [name for name, part in self.parts.items() if not part.settings.get("unused")]
+        for name in used:
             x = session(name, x)
         error = x - _cast(targets, precision)[0]
         loss = float(0.5 * np.square(error).mean())
         dy = error / x.dtype.type(x.size)
-        gradients: dict[str, Array | None] = {}
-        for name in reversed(self.parts):
+        # What no gradient reaches has None in PyTorch, zeros in MindSpore.
+        none = {name: np.zeros_like(self._value(name, precision)) for name in self._parameters()}
+        gradients: dict[str, Array | None] = {
+            name: None if self.framework == "torch" else zero for name, zero in none.items()
+        }
+        for name in reversed(used):
             captured = session.captured[CallKey(name)]
             t = self._own(name, precision)
             dy, own = self.parts[name].backward(t, captured.inputs[0], dy)
@@ -222,6 +228,12 @@ class FakeSide:
 
     def close(self) -> None:
         """Nothing runs."""
+
+    def _parameters(self) -> list[str]:
+        return [info.name for info in self.tensors() if info.trainable]
+
+    def _value(self, name: str, precision: Precision) -> Array:
+        return self.values[precision][name]
 
     def _own(self, layer: str, precision: Precision) -> dict[str, Array]:
         values = self.values[precision]

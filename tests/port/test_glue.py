@@ -22,8 +22,11 @@ HEADS, SIZE = 4, 8
 
 def found(made: dict[str, Layer], ours: Network, theirs: Network, *shape: int) -> tuple[str, str]:
     """Return where the networks part first, and what the glue there is found to compute."""
+    return parted(made, ours, theirs, np.random.RandomState(3).randn(*shape).astype(np.float32))
+
+
+def parted(made: dict[str, Layer], ours: Network, theirs: Network, x: Array) -> tuple[str, str]:
     torch, port = FakeSide("torch", made, ours), FakeSide("mindspore", made, theirs)
-    x = np.random.RandomState(3).randn(*shape).astype(np.float32)
     exact, single = torch.run([x], precision="float64"), torch.run([x])
     outputs = judge_one(
         measure(exact.outputs[0], single.outputs[0], port.run([x]).outputs[0]), OUTPUT
@@ -46,6 +49,21 @@ def blocks(mix: Callable[[Array, Array], Array]) -> Network:
 
 def relu(x: Array) -> Array:
     return np.maximum(x, 0)
+
+
+def test_a_formula_that_fits_the_first_input_only_is_not_told() -> None:
+    rng = np.random.RandomState(0)
+    made = {"q": dense(rng, 3, 3), "k": dense(rng, 3, 3), "o": dense(rng, 3, 3)}
+    made["q"].values |= {"weight": np.eye(3), "bias": np.zeros(3)}
+
+    def ours(call: Call, x: Array) -> Array:
+        return call("o", relu(call("q", x)) * call("k", x))
+
+    def theirs(call: Call, x: Array) -> Array:
+        return call("o", call("q", x) * relu(call("k", x)))
+
+    x = np.array([[1, 2, 3], [-1, -2, 3], [1, -2, -3]], np.float32)
+    assert parted(made, ours, theirs, x)[1].startswith("PyTorch computes k * relu(")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from conformance.port.model import CallKey
 from conformance.port.result import Cause, Divergence, ForwardRow, Measure, Verdict
 from conformance.port.sentence import sentence
@@ -25,6 +27,16 @@ def test_what_cannot_be_told_of_outputs() -> None:
     rows = [forward(Verdict.SAME), forward(Verdict.UNRESOLVED, "no signal")]
     told = sentence(Verdict.UNRESOLVED, rows, None, [], unclear=["step of w: too small"])
     assert told == "It cannot be told whether the port is the same function: no signal."
+
+
+@pytest.mark.parametrize(
+    ("steps", "what"),
+    [(0, "outputs"), (1, "outputs, gradients and one step of the optimizer"),
+     (2, "outputs, gradients and training")],
+)  # fmt: skip
+def test_the_same_function_as_far_as_it_was_trained(steps: int, what: str) -> None:
+    told = sentence(Verdict.SAME, [forward(Verdict.SAME)], None, [], steps=steps)
+    assert told.startswith(f"Same function: {what} agree at default")
 
 
 def test_a_layer_of_another_kind() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 
 from conformance.port.model import Array, Precision
 from conformance.port.result import TensorRow, TrajectoryRow, Verdict
-from conformance.port.stepping import Stepped, coupled, fit, step
+from conformance.port.stepping import Stepped, step
 from conformance.port.training import _loss, differentiate
 from conformance.port.trajectory import judge_rows, schedule, trajectory
+from conformance.port.updates import coupled, fit
 from tests.port.fake_side import FakeSide, Optimizer, sequence
 from tests.port.layers import Layer, dense, relu
 from tests.port.trained import Parts, batches, parts, passed, sides, stepped, tensors, walked
@@ -180,8 +182,8 @@ def test_weight_decay_coupled_for_decoupled() -> None:
         assert found.fits[name].explains
         assert found.fits[name].decay == pytest.approx(1e-3 * 0.1, rel=1e-2)
         assert found.fits[name].scale == pytest.approx(1, abs=1e-3)
-    assert found.fits["fc1.weight"].port_coupled == pytest.approx(0.1, rel=0.05)
-    assert found.fits["fc1.weight"].torch_coupled is None
+    assert found.fits["fc1.weight"].port.coupled == pytest.approx(0.1, rel=0.05)
+    assert found.fits["fc1.weight"].torch.coupled is None
     assert walked(torch, port).judgement.verdict is Verdict.DIFFERS
 
 
@@ -270,6 +272,21 @@ def test_a_kink_is_met_by_chance_and_a_defect_in_every_draw(
     found = passed(torch, port)
     assert row(found.gradients, "fc1.weight").verdict is verdict
     assert [n for n, names in enumerate(found.agreed) if "fc1.weight" not in names] == [*draws]
+
+
+def test_a_gradient_that_stops_in_some_draws_is_not_the_same() -> None:
+    torch, port = sides()
+    differentiate, seen = port.differentiate, iter(range(5))
+
+    def stopped(*args: Any, **kwargs: Any) -> Any:
+        found = differentiate(*args, **kwargs)
+        none = {"fc1.weight": np.zeros((32, 12), np.float32)} if next(seen) < 2 else {}
+        return replace(found, gradients={**found.gradients, **none})
+
+    port.differentiate = stopped  # type: ignore[method-assign]
+    told = row(passed(torch, port).gradients, "fc1.weight")
+    assert told.verdict is Verdict.UNRESOLVED
+    assert told.problem.startswith("in 2 of 5 draws")
 
 
 def test_an_update_is_looked_at_where_its_gradient_agrees() -> None:

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from conformance.port.evidence import Suspect
 from conformance.port.result import Verdict
 from conformance.port.training_causes import Trained, training_suspects
-from tests.port.fake_side import FakeSide, Optimizer
-from tests.port.trained import Parts, passed, sides, stepped, walked
+from tests.port.fake_side import FakeSide, Optimizer, sequence
+from tests.port.layers import dense
+from tests.port.trained import Parts, parts, passed, sides, stepped, walked
 
 
 def examined(torch: FakeSide, port: FakeSide, **more: object) -> list[Suspect]:
     found = Trained(
         more.get("forward", Verdict.SAME),  # type: ignore[arg-type]
         passed(torch, port),
+        None,
         stepped(torch, port),
         walked(torch, port),
         more.get("told", frozenset()),  # type: ignore[arg-type]
@@ -26,8 +31,14 @@ def first(torch: FakeSide, port: FakeSide, **more: object) -> tuple[str, str]:
     return found.what, found.words
 
 
-def adam(decay: float = 0.0, decoupled: bool = False, corrected: bool = True) -> Optimizer:
-    return Optimizer("adam", lambda n: 1e-3, 0.0, decay, decoupled, corrected)
+def adam(
+    decay: float = 0.0, decoupled: bool = False, corrected: bool = True, eps: float = 1e-8
+) -> Optimizer:
+    return Optimizer("adam", lambda n: 1e-3, 0.0, decay, decoupled, corrected, eps)
+
+
+def sgd(decay: float) -> Optimizer:
+    return Optimizer(decay=decay)
 
 
 def test_a_right_port_has_no_suspect() -> None:
@@ -85,6 +96,43 @@ def test_no_decay_another_decay_and_another_rate() -> None:
     assert "more than PyTorch in a step, a decay of 0.2 at rate 0.001" in words
 
 
+@pytest.mark.parametrize(("torch", "port"), [(0.0, 0.1), (0.1, 0.0), (0.1, 0.01)])
+def test_the_weight_decay_of_sgd_is_read_off_both_updates(torch: float, port: float) -> None:
+    (found,) = examined(*sides(ours=sgd(torch), theirs=sgd(port)))
+    words = f"the port's weight decay is {port:.2g}, PyTorch's {torch:.2g}"
+    assert (found.cause.what, found.cause.words) == ("optimizer", words)
+
+
+def test_parameters_that_mindspore_does_not_decay() -> None:
+    found = stepped(*sides(ours=sgd(0.1), theirs=sgd(0.0)))
+    gammas = {"bn.weight": "bn.gamma", "bn.bias": "bn.beta"}
+    rows = tuple(replace(r, mindspore=gammas.get(r.torch, r.torch)) for r in found.rows)
+    step = replace(found, rows=rows, fits={name: found.fits[name] for name in gammas})
+    (suspect,) = training_suspects(Trained(Verdict.SAME, step=step))
+    assert suspect.cause.words.startswith("MindSpore's optimizers do not decay parameters whose")
+    assert "PyTorch's weight decay of 0.1 holds" in suspect.cause.words
+
+
+def test_eps_is_read_off_adams_first_update() -> None:
+    words = first(*sides(ours=adam(), theirs=adam(eps=1e-4)))[1]
+    assert words.startswith("eps weighs 0.0001 in the port's first update, too little to see in")
+    words = first(*sides(ours=adam(eps=1e-4), theirs=adam(eps=2e-4)))[1]
+    assert words == "eps weighs 0.0002 in the port's first update, 0.0001 in PyTorch's"
+    words = first(*sides(ours=adam(eps=1e-4), theirs=adam(eps=1e-4 / 0.001**0.5)))[1]
+    assert words.startswith("eps weighs 0.0032 in the port's first update, 0.0001 in PyTorch's; M")
+
+
+def test_a_parameter_that_no_gradient_reaches() -> None:
+    made = parts() | {"spare": dense(np.random.RandomState(1), 4, 4)}
+    made["spare"].settings["unused"] = True
+    network = sequence("fc1", "bn", "act", "fc2")
+    both = (FakeSide(side, made, network, sgd(0.1)) for side in ("torch", "mindspore"))
+    (found,) = examined(*both)
+    assert found.cause.words.startswith(
+        "the port alone moves spare.bias, spare.weight, which no gradient reaches"
+    )
+
+
 def test_no_bias_correction() -> None:
     assert "no bias correction" in first(*sides(ours=adam(), theirs=adam(corrected=False)))[1]
 
@@ -115,6 +163,24 @@ def test_momentum_of_the_optimizer() -> None:
     what, words = first(*sides(ours=Optimizer(momentum=0.9), theirs=Optimizer(momentum=0.8)))
     assert what == "optimizer"
     assert words.startswith("the first step agrees, later ones do not")
+
+
+def test_gradients_that_differ_in_graph_mode_only() -> None:
+    torch, port = sides()
+    right, wrong = passed(torch, port), passed(torch, sides(_halved)[1])
+    (found,) = training_suspects(Trained(Verdict.SAME, right, wrong))
+    assert found.cause.words == "gradients of bn.bias differ in graph mode, outputs do not"
+    assert training_suspects(Trained(Verdict.SAME, right, right)) == []
+
+
+def _halved(made: Parts) -> None:
+    backward = made["bn"].backward
+
+    def halved(t: Any, x: Any, dy: Any) -> Any:
+        dx, own = backward(t, x, dy)
+        return dx, {**own, "bias": own["bias"] / 2}
+
+    made["bn"].backward = halved  # type: ignore[method-assign]
 
 
 def test_a_wrong_function_is_not_told_again_as_gradient_or_loss() -> None:

@@ -487,6 +487,14 @@ def test_training_moves_what_is_compiled(ask: Asked) -> None:
     assert ask.outputs(inputs=[x], graph=True)[0].tolist() == [[-1]]
 
 
+def test_an_argument_that_an_optimizer_does_not_take_is_named(ask: Asked) -> None:
+    ask.build("Line", optimizer={"build": "mindspore.nn:SGD", "arguments": {"lr": 0.5}})
+    found = ask.failure("begin")
+    assert found["type"] == "Arguments"
+    assert found["message"].startswith("mindspore.nn:SGD: ")
+    assert "unexpected keyword argument 'lr'" in found["message"]
+
+
 def test_a_schedule_that_ends_too_soon_is_a_clear_line(ask: Asked) -> None:
     ask.build(
         "Line",
