@@ -74,6 +74,18 @@ def by_weights(verdict: Verdict, why: str, agree: bool = True) -> Phrase:
     return Phrase("Outputs agree, but it cannot be told whether weights do: {why}.", why=why)
 
 
+def by_settings(verdict: Verdict, told: str, proof: str) -> Phrase:
+    """Return the verdict where a setting that no output showed decides it: `told`, with `proof`."""
+    if verdict is Verdict.DIFFERS:
+        words = "Outputs agree at these inputs, but not at others: {told}; {proof}."
+        return Phrase(words, told=told, proof=proof)
+    words = (
+        "Outputs agree, but it cannot be told whether the port is the same function: {told} did "
+        "not show; give inputs or sizes that reach it."
+    )
+    return Phrase(words, told=told)
+
+
 def _same(forward: Sequence[ForwardRow], steps: int) -> Phrase:
     sizes = list(dict.fromkeys(row.size for row in forward))
     draws = max((len(row.measures) for row in forward), default=0)

@@ -38,6 +38,7 @@ from conformance.port.side import Side
 from conformance.port.static import Pages
 from conformance.port.training_causes import Trained, training_suspects
 from conformance.port.training_run import TrainingRun, begun, state_again, train
+from conformance.port.unreached import Unreached, unreached
 
 VIEWS = 2
 """At so many input sizes that differ the layers are looked at; the others tell the same."""
@@ -78,6 +79,7 @@ class _Verification:
         self.notes: list[str] = []
         self.views: list[Found] = []
         self.formulas: dict[Divergence, str] = {}
+        self.hidden: list[Unreached] = []
         self.random = ""
         """Why nothing more can be compared: a side draws random numbers."""
 
@@ -218,6 +220,10 @@ class _Verification:
                 told,
             )
         )
+        if {row.verdict for row in self.forward if not row.training} == {Verdict.SAME}:
+            self.hidden = unreached(self.both, self.aligned, evidence)
+        hidden = {(one.cause.what, layer) for one in self.hidden for layer in one.layers}
+        found = [s for s in found if hidden.isdisjoint((s.setting, n) for n in s.layers)]
         return [*self._confirmed(found), *trained]
 
     def _confirmed(self, found: Sequence[Suspect]) -> list[Suspect]:
@@ -254,15 +260,19 @@ class _Verification:
         others = training.verdicts
         if any(item.setting == DRAWN for item in self.static):
             others.append(Verdict.DIFFERS)
-        causes = tuple(suspect.cause for suspect in found)
+        causes = (*(one.cause for one in self.hidden), *(suspect.cause for suspect in found))
         broken = [row for row in self.both.rows if row.problem]
         tensors = [*training.gradients, *training.state, *training.steps]
         rest = sentence.overall(self.forward, layers, tensors, others)
         held = holdings(self.both.rows, self.both.brought, self.both.trainable)
-        verdict = sentence.overall(self.forward, layers, tensors, [*others, held.verdict])
+        kept = [held.verdict, *(one.verdict for one in self.hidden)]
+        verdict = sentence.overall(self.forward, layers, tensors, [*others, *kept])
         if verdict is Verdict.SAME:
             causes = ()  # What was suspected changes nothing.
-        if verdict is not rest:
+        hidden = next((one for one in self.hidden if one.verdict is verdict), None)
+        if verdict is not rest and hidden is not None:
+            told = sentence.by_settings(verdict, hidden.told, hidden.cause.evidence)
+        elif verdict is not rest:
             told = sentence.by_weights(verdict, held.reason, agree=rest is Verdict.SAME)
         else:
             told = sentence.sentence(

@@ -52,7 +52,7 @@ class Layer:
         }
 
     def _relu(self, t: Tensors, x: Array, training: bool) -> Forward:
-        return np.maximum(x, 0), {}
+        return np.clip(x, 0, self.settings.get("ceiling")), {}
 
     def _relu_backward(self, t: Tensors, x: Array, dy: Array) -> Forward:
         return dy * (x > 0), {}
@@ -117,7 +117,7 @@ def batch_norm(rng: np.random.RandomState, size: int, momentum: float = 0.1) -> 
 
 
 def relu() -> Layer:
-    return Layer("relu")
+    return Layer("relu", settings={"ceiling": None})
 
 
 def gelu(approximate: str = "none") -> Layer:
