@@ -113,7 +113,7 @@ def _differs(
     if first and first[0].what == "kernel":
         words = "No mistake of the port found, yet not the same numbers: {cause}."
         return Phrase(words, cause=first[0].words)
-    head = Phrase("Not the same function")
+    head = _head(forward)
     if divergence is None:
         if not first:
             return Phrase("{head}; no layer alone explains it.", head=head)
@@ -135,6 +135,14 @@ def _differs(
         what=what,
         tail=_tail(proven),
     )
+
+
+def _head(forward: Sequence[ForwardRow]) -> Phrase:
+    evaluated = {row.verdict for row in forward if not row.training}
+    trained = {row.verdict for row in forward if row.training}
+    if evaluated == {Verdict.SAME} and Verdict.DIFFERS in trained:
+        return Phrase("Same function in evaluation, not in training")
+    return Phrase("Not the same function")
 
 
 def _place(divergence: Divergence) -> str:

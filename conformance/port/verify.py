@@ -220,7 +220,7 @@ class _Verification:
                 told,
             )
         )
-        if {row.verdict for row in self.forward if not row.training} == {Verdict.SAME}:
+        if Verdict.SAME is self.wrong:
             self.hidden = unreached(self.both, self.aligned, evidence)
         hidden = {(one.cause.what, layer) for one in self.hidden for layer in one.layers}
         found = [s for s in found if hidden.isdisjoint((s.setting, n) for n in s.layers)]
@@ -260,7 +260,7 @@ class _Verification:
         others = training.verdicts
         if any(item.setting == DRAWN for item in self.static):
             others.append(Verdict.DIFFERS)
-        causes = (*(one.cause for one in self.hidden), *(suspect.cause for suspect in found))
+        causes = tuple(suspect.cause for suspect in found)
         broken = [row for row in self.both.rows if row.problem]
         tensors = [*training.gradients, *training.state, *training.steps]
         rest = sentence.overall(self.forward, layers, tensors, others)
@@ -269,6 +269,7 @@ class _Verification:
         verdict = sentence.overall(self.forward, layers, tensors, [*others, *kept])
         if verdict is Verdict.SAME:
             causes = ()  # What was suspected changes nothing.
+        unseen = tuple(one.cause for one in self.hidden)
         hidden = next((one for one in self.hidden if one.verdict is verdict), None)
         if verdict is not rest and hidden is not None:
             told = sentence.by_settings(verdict, hidden.told, hidden.cause.evidence)
@@ -299,7 +300,7 @@ class _Verification:
             forward=tuple(self.forward),
             layers=tuple(layers),
             divergences=tuple(item for view in self.views for item in view.divergences),
-            causes=causes,
+            causes=(*unseen, *causes) if verdict is not rest else (*causes, *unseen),
             gradients=tuple(training.gradients),
             state=tuple(training.state),
             step=tuple(training.steps),
