@@ -97,6 +97,11 @@ class Both:
         mended = apply(rows, values)
         self.port.write(self._over(self._over(self.held, given), mended))
 
+    def change(self, rows: tuple[WeightRow, ...]) -> None:
+        """Take another map."""
+        self.rows = rows
+        self.__dict__.pop("tensors", None)
+
     def prepare(self) -> None:
         """Give the values of the first draw, and find out what the port holds of them."""
         self.give(self.plan.draws[0])

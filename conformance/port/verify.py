@@ -20,6 +20,7 @@ from conformance.port.divergence import Found, find
 from conformance.port.evidence import Evidence, Kernel, Suspect
 from conformance.port.examine import examine
 from conformance.port.glue import explain
+from conformance.port.guesses import settle
 from conformance.port.holdings import holdings
 from conformance.port.initialisers import initialisers
 from conformance.port.outputs import draws_random, outputs, random_still
@@ -94,6 +95,7 @@ class _Verification:
         self.static = self._static()
         self.echo(f"outputs at {', '.join(plan.sizes)}: {plan.seeds} draws")
         self.forward = self._evaluation()
+        self._settle()
         if not self.random:
             self._still()
             self._look()
@@ -129,6 +131,17 @@ class _Verification:
             self.random = Phrase(words, side=both.torch.framework)
             return [_not_compared(size, False, self.random) for size in self.plan.sizes]
         return outputs(both)
+
+    def _settle(self) -> None:
+        """Try what of the map is a guess the other way round, where the port differs."""
+        if self.wrong is not Verdict.DIFFERS or self.unsteady:
+            return
+        told = settle(self.both, Again(self.both, self.forward))
+        if told is not None:
+            self.notes.append(told)
+            self.aligned = self._align()
+            self.static = self._static()
+            self.forward = outputs(self.both)
 
     def _still(self) -> None:
         """Compare outputs in training mode, without what draws random numbers."""
