@@ -201,8 +201,9 @@ def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
     held = port.read()
     both = Both(torch, port, replace(plan, calibrated=False, loaded=False))
     both.give(plan.draws[0])
+    brought = {name: value for name, value in port.read().items() if name not in both.unsaved}
     path.parent.mkdir(parents=True, exist_ok=True)
-    lost = checkpoint.write(port, port.read(), str(path.absolute()))
+    lost = checkpoint.write(port, brought, str(path.absolute()))
     port.write(held)
     if lost:
         raise HarnessError(f"{path}: {len(lost)} tensors did not come back: {', '.join(lost)}")

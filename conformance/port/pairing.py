@@ -171,10 +171,12 @@ def by_order(
     shapes_only = align(fits)
     found = [pair for pair in full.pairs if pair not in set(fixed or [])]
     pairs, doubts = contradiction.resolve(found, torch, mindspore, names, numbers)
+    guesses = contradiction.exchangeable(pairs, torch, mindspore)
     matches = []
     for k, (i, j) in enumerate(pairs):
-        doubt = doubts.get(k, "" if found[k] in full.forced else _TIED)
-        why = _by_order_words(torch[i], mindspore[j], (i, j) in shapes_only.forced)
+        doubt = doubts.get(k, "" if found[k] in full.forced else _TIED) or guesses.get(k, "")
+        forced = (i, j) in shapes_only.forced and not doubt
+        why = _by_order_words(torch[i], mindspore[j], forced)
         for tensor, other in together(torch[i].tensors, mindspore[j].tensors):
             matches.append(Match(tensor, other, fit(tensor, other), why, doubt))
     return matches

@@ -74,6 +74,18 @@ def by_weights(verdict: Verdict, why: str, agree: bool = True) -> Phrase:
     return Phrase("Outputs agree, but it cannot be told whether weights do: {why}.", why=why)
 
 
+def by_settings(verdict: Verdict, told: str, proof: str) -> Phrase:
+    """Return the verdict where a setting that no output showed decides it: `told`, with `proof`."""
+    if verdict is Verdict.DIFFERS:
+        words = "Outputs agree at these inputs, but not at others: {told}; {proof}."
+        return Phrase(words, told=told, proof=proof)
+    words = (
+        "Outputs agree, but it cannot be told whether the port is the same function: {told} did "
+        "not show; give inputs or sizes that reach it."
+    )
+    return Phrase(words, told=told)
+
+
 def _same(forward: Sequence[ForwardRow], steps: int) -> Phrase:
     sizes = list(dict.fromkeys(row.size for row in forward))
     draws = max((len(row.measures) for row in forward), default=0)
@@ -103,7 +115,7 @@ def _differs(
     if first and first[0].what == "kernel":
         words = "No mistake of the port found, yet not the same numbers: {cause}."
         return Phrase(words, cause=first[0].words)
-    head = Phrase("Not the same function")
+    head = _head(forward)
     if divergence is None:
         if not first:
             return Phrase("{head}; no layer alone explains it.", head=head)
@@ -125,6 +137,14 @@ def _differs(
         what=what,
         tail=_tail(proven),
     )
+
+
+def _head(forward: Sequence[ForwardRow]) -> Phrase:
+    evaluated = {row.verdict for row in forward if not row.training}
+    trained = {row.verdict for row in forward if row.training}
+    if evaluated == {Verdict.SAME} and Verdict.DIFFERS in trained:
+        return Phrase("Same function in evaluation, not in training")
+    return Phrase("Not the same function")
 
 
 def _place(divergence: Divergence) -> str:

@@ -20,6 +20,7 @@ from conformance.port.divergence import Found, find
 from conformance.port.evidence import Evidence, Kernel, Suspect
 from conformance.port.examine import examine
 from conformance.port.glue import explain
+from conformance.port.guesses import settle
 from conformance.port.holdings import holdings
 from conformance.port.initialisers import initialisers
 from conformance.port.outputs import draws_random, outputs, random_still
@@ -38,6 +39,7 @@ from conformance.port.side import Side
 from conformance.port.static import Pages
 from conformance.port.training_causes import Trained, training_suspects
 from conformance.port.training_run import TrainingRun, begun, state_again, train
+from conformance.port.unreached import Unreached, unreached
 
 VIEWS = 2
 """At so many input sizes that differ the layers are looked at; the others tell the same."""
@@ -78,6 +80,7 @@ class _Verification:
         self.notes: list[str] = []
         self.views: list[Found] = []
         self.formulas: dict[Divergence, str] = {}
+        self.hidden: list[Unreached] = []
         self.random = ""
         """Why nothing more can be compared: a side draws random numbers."""
 
@@ -92,6 +95,7 @@ class _Verification:
         self.static = self._static()
         self.echo(f"outputs at {', '.join(plan.sizes)}: {counted(plan.seeds, 'draw', 'draws')}")
         self.forward = self._evaluation()
+        self._settle()
         if not self.random:
             self._still()
             self._look()
@@ -127,6 +131,17 @@ class _Verification:
             self.random = Phrase(words, side=both.torch.framework)
             return [_not_compared(size, False, self.random) for size in self.plan.sizes]
         return outputs(both)
+
+    def _settle(self) -> None:
+        """Try what of the map is a guess the other way round, where the port differs."""
+        if self.wrong is not Verdict.DIFFERS or self.unsteady:
+            return
+        told = settle(self.both, Again(self.both, self.forward))
+        if told is not None:
+            self.notes.append(told)
+            self.aligned = self._align()
+            self.static = self._static()
+            self.forward = outputs(self.both)
 
     def _still(self) -> None:
         """Compare outputs in training mode, without what draws random numbers."""
@@ -218,6 +233,10 @@ class _Verification:
                 told,
             )
         )
+        if Verdict.SAME is self.wrong:
+            self.hidden = unreached(self.both, self.aligned, evidence)
+        hidden = {(one.cause.what, layer) for one in self.hidden for layer in one.layers}
+        found = [s for s in found if hidden.isdisjoint((s.setting, n) for n in s.layers)]
         return [*self._confirmed(found), *trained]
 
     def _confirmed(self, found: Sequence[Suspect]) -> list[Suspect]:
@@ -259,11 +278,16 @@ class _Verification:
         broken = [row for row in self.both.rows if row.problem]
         tensors = [*training.gradients, *training.state, *training.steps]
         rest = sentence.overall(self.forward, layers, tensors, others)
-        held = holdings(self.both.rows, self.both.mistakes, self.both.trainable)
-        verdict = sentence.overall(self.forward, layers, tensors, [*others, held.verdict])
+        held = holdings(self.both.rows, self.both.brought, self.both.trainable)
+        kept = [held.verdict, *(one.verdict for one in self.hidden)]
+        verdict = sentence.overall(self.forward, layers, tensors, [*others, *kept])
         if verdict is Verdict.SAME:
             causes = ()  # What was suspected changes nothing.
-        if verdict is not rest:
+        unseen = tuple(one.cause for one in self.hidden)
+        hidden = next((one for one in self.hidden if one.verdict is verdict), None)
+        if verdict is not rest and hidden is not None:
+            told = sentence.by_settings(verdict, hidden.told, hidden.cause.evidence)
+        elif verdict is not rest:
             told = sentence.by_weights(verdict, held.reason, agree=rest is Verdict.SAME)
         else:
             told = sentence.sentence(
@@ -292,7 +316,7 @@ class _Verification:
             forward=tuple(self.forward),
             layers=tuple(layers),
             divergences=tuple(item for view in self.views for item in view.divergences),
-            causes=causes,
+            causes=(*unseen, *causes) if verdict is not rest else (*causes, *unseen),
             gradients=tuple(training.gradients),
             state=tuple(training.state),
             step=tuple(training.steps),

@@ -120,6 +120,7 @@ class MindSporeSession(Passes):
                 "trainable": slot.trainable,
                 "layer": slot.layer,
                 "same_as": "" if slot.first == slot.name else slot.first,
+                "saved": bool(slot.saved),
             }
             for slot in self.slots().values()
         ]

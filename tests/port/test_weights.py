@@ -519,3 +519,27 @@ def test_values_are_copies_in_c_order() -> None:
     assert found.flags.c_contiguous
     found[:] = 0
     assert values["a.weight"].any()
+
+
+def test_neighbours_that_could_change_places_are_a_guess_where_names_share_nothing() -> None:
+    def three(names: str) -> Inventory:
+        sizes = zip(names.split(), (6, 6, 5), strict=True)
+        return model(*((f"{name}.weight", (size, 6), "fc") for name, size in sizes))
+
+    rows = mapped(three("q k o"), three("a b c"))
+    assert pairs(rows) == {"q.weight": "a.weight", "k.weight": "b.weight", "o.weight": "c.weight"}
+    assert rows["q.weight"].problem == (
+        "ambiguous: k would fit a as well, and names do not tell; "
+        "say which by a rule of weights.rules"
+    )
+    assert rows["k.weight"].problem.startswith("ambiguous: q would fit b as well")
+    assert "others fit kinds and shapes too" in rows["q.weight"].rule
+    assert rows["o.weight"].problem == ""
+    shared = mapped(three("q_proj k_proj o"), three("a_proj b_proj c"))
+    assert shared["q_proj.weight"].problem.startswith("ambiguous")
+    for others in ("wq wk out", "query key out", "a.q a.k a.o"):
+        found = mapped(three("q k o"), three(others))
+        assert {row.problem for row in found.values()} == {""}, found
+    for ours, theirs in (("fc1 fc2 o", "linear1 linear2 out"), ("f.0 f.2 o", "body.0 body.3 out")):
+        found = mapped(three(ours), three(theirs))
+        assert {row.problem for row in found.values()} == {""}, found
