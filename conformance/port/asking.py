@@ -142,7 +142,7 @@ class Asking:
             CallKey(*key): Captured(_unpacked(given), _unpacked(returned))
             for key, given, returned in reply["captured"]
         }
-        return Forward(_unpacked(reply["outputs"]), captured)
+        return Forward(_unpacked(reply["outputs"]), captured, tuple(reply["form"]))
 
     def replay(
         self,

@@ -88,10 +88,15 @@ class Captured:
 
 @dataclass(frozen=True)
 class Forward:
-    """One forward pass: the model's output tensors, flattened, and the calls that were captured."""
+    """One forward pass: the model's output tensors, flattened, and the calls that were captured.
+
+    `form` is what the tensors lie in, in their order; see ``worker/port_form.Form``.  ``()`` stands
+    for tensors in a row.
+    """
 
     outputs: tuple[Array, ...]
     captured: Mapping[CallKey, Captured] = field(default_factory=dict)
+    form: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import numpy as np
 
 from conformance.errors import PortFailed
 from conformance.port.both import Both
-from conformance.port.budget import OUTPUT, Judgement, judge
+from conformance.port.budget import LOSS, OUTPUT, Judgement, judge
 from conformance.port.config import Mode
-from conformance.port.measure import Measured, Unmeasured, centre_of, measure
-from conformance.port.model import Array
+from conformance.port.forms import node, paired
+from conformance.port.measure import Unmeasured, centre_of, measure
+from conformance.port.model import Array, Forward
 from conformance.port.phrase import Phrase
-from conformance.port.result import ForwardRow, Verdict
+from conformance.port.result import FORM, ForwardRow, Verdict
 from conformance.port.side import Side
 
 RANDOM = 1e-3
@@ -26,11 +27,13 @@ RANDOM = 1e-3
 class _Truth:
     """Outputs of one draw: PyTorch's in float64 and in float32."""
 
-    exact: Sequence[Array]
-    single: Sequence[Array]
+    exact: Forward
+    single: Forward
 
 
 Key = tuple[str, Mode]
+_Three = tuple[Array, Array, Array]
+"""One output in PyTorch's float64, in its float32, and the port's."""
 
 
 @dataclass
@@ -38,7 +41,7 @@ class _Collected:
     """Outputs of all draws by size: PyTorch's, and by size and mode the port's or why none."""
 
     truths: dict[str, list[_Truth]]
-    ported: dict[Key, list[Sequence[Array] | PortFailed]]
+    ported: dict[Key, list[Forward | PortFailed]]
 
 
 def outputs(
@@ -74,14 +77,14 @@ def _collect(
     inputs = both.draw(size, seed).inputs
     exact = both.torch.run(inputs, training=training, precision="float64")
     single = both.torch.run(inputs, training=training)
-    found.truths[size].append(_Truth(exact.outputs, single.outputs))
+    found.truths[size].append(_Truth(exact, single))
     for mode in modes:
         told = found.ported[size, mode]
         if told and isinstance(told[-1], PortFailed):
             continue
         try:
             ran = both.port.run(inputs, training=training, graph=mode == "graph")
-            told.append(ran.outputs)
+            told.append(ran)
         except PortFailed as error:
             if error.fatal or mode == "pynative":
                 raise
@@ -93,46 +96,81 @@ def _rows(
     mode: Mode,
     training: bool,
     truths: Sequence[_Truth],
-    ported: Sequence[Sequence[Array] | PortFailed],
+    ported: Sequence[Forward | PortFailed],
 ) -> list[ForwardRow]:
     failed = [told for told in ported if isinstance(told, PortFailed)]
     if failed:
         problem = str(failed[0])
         return [ForwardRow(size, training, mode, 0, (), Verdict.NOT_COMPARED, problem)]
     given = [told for told in ported if not isinstance(told, PortFailed)]
-    judged = _judged(truths, given)
-    return [
-        ForwardRow(size, training, mode, n, found.measures, found.verdict, found.reason)
-        for n, found in enumerate(judged)
+    told = _told_of_form(truths, given)
+    rows = [
+        ForwardRow(size, training, mode, FORM, (), Verdict.DIFFERS, words, place)
+        for place, words in told.items()
     ]
-
-
-def _judged(truths: Sequence[_Truth], ported: Sequence[Sequence[Array]]) -> list[Judgement]:
-    counts = {len(truth.exact) for truth in truths}, {len(given) for given in ported}
-    if counts[0] != counts[1]:
-        words = Phrase(
-            "it returns {port} tensors, PyTorch {torch}",
-            port=", ".join(map(str, sorted(counts[1]))),
-            torch=", ".join(map(str, sorted(counts[0]))),
+    for n, (place, found) in enumerate(_judged(truths, given).items()):
+        row = ForwardRow(
+            size, training, mode, n, found.measures, found.verdict, found.reason, place
         )
-        return [judge([Unmeasured(Verdict.DIFFERS, words)], OUTPUT)]
-    return [
-        judge(list(_measured(truths, ported, number)), OUTPUT)
-        for number in range(len(truths[0].exact))
-    ]
+        rows.append(row)
+    if not rows:
+        words = Phrase("it returns no tensor")
+        rows = [ForwardRow(size, training, mode, 0, (), Verdict.NOT_COMPARED, words)]
+    return rows
 
 
-def _measured(
-    truths: Sequence[_Truth], ported: Sequence[Sequence[Array]], number: int
-) -> list[Measured]:
-    exact = [truth.exact[number] for truth in truths]
+def _told_of_form(truths: Sequence[_Truth], ported: Sequence[Forward]) -> dict[str, Phrase]:
+    """Return by place what the outputs of any draw are made otherwise in."""
+    told: dict[str, Phrase] = {}
+    for truth, given in zip(truths, ported, strict=True):
+        told = paired(node(truth.single), node(given)).problems | told
+    return told
+
+
+def _judged(truths: Sequence[_Truth], ported: Sequence[Forward]) -> dict[str, Judgement]:
+    """Return by place what is said of tensors, and of plain numbers that are not equal."""
+    tensors: dict[str, list[_Three | None]] = defaultdict(list)
+    numbers: dict[str, list[_Three]] = defaultdict(list)
+    for truth, given in zip(truths, ported, strict=True):
+        single, exact = (paired(node(own), node(given)) for own in (truth.single, truth.exact))
+        for place, (theirs, mine) in single.tensors.items():
+            three = None
+            if place in exact.tensors:
+                y = truth.exact.outputs[exact.tensors[place][0]]
+                three = y, truth.single.outputs[theirs], given.outputs[mine]
+            tensors[place].append(three)
+        for place, (torch, port) in single.numbers.items():
+            wide = exact.numbers.get(place, (torch, port))[0]
+            numbers[place].append((np.asarray(wide), np.asarray(torch), np.asarray(port)))
+    found = {place: _judge(threes) for place, threes in tensors.items()}
+    return found | {
+        place: judge([measure(*three, varies="values") for three in threes], LOSS)
+        for place, threes in numbers.items()
+        if any(not np.array_equal(torch, port) for _, torch, port in threes)
+    }
+
+
+def _judge(found: Sequence[_Three | None]) -> Judgement:
+    """Return what is said of one output over all draws.
+
+    Where a draw holds one input, or one number, what varies is seen between draws.
+    """
+    threes = [three for three in found if three is not None]
+    if len(threes) < len(found):
+        words = Phrase("PyTorch's own outputs depend on the precision")
+        return judge([Unmeasured(Verdict.UNRESOLVED, words)], OUTPUT)
+    scalar = all(y.ndim == 0 for y, _, _ in threes)
+    if scalar and len(threes) == 1:
+        words = Phrase("one number: what varies between inputs cannot be told; draw several")
+        return judge([Unmeasured(Verdict.UNRESOLVED, words)], OUTPUT)
+    if scalar:
+        threes = [(y[None], torch[None], port[None]) for y, torch, port in threes]
+    exact = [y for y, _, _ in threes]
     alone = exact[0].ndim > 0 and len(exact[0]) == 1
     same = len({array.shape for array in exact}) == 1
     centre = centre_of(exact) if alone and same and len(exact) > 1 else None
-    return [
-        measure(y, truth.single[number], given[number], centre=centre)
-        for y, truth, given in zip(exact, truths, ported, strict=True)
-    ]
+    measured = [measure(*three, centre=centre) for three in threes]
+    return judge(measured, LOSS if scalar else OUTPUT)
 
 
 def random_still(both: Both) -> str:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conformance.port.phrase import Phrase, joined, listed
-from conformance.port.result import Cause, Divergence, ForwardRow, LayerRow, TensorRow, Verdict
+from conformance.port.result import (
+    FORM,
+    Cause,
+    Divergence,
+    ForwardRow,
+    LayerRow,
+    TensorRow,
+    Verdict,
+)
 
 
 def overall(
@@ -102,6 +110,9 @@ def _differs(
         words = "No mistake of the port found, yet not the same numbers: {cause}."
         return Phrase(words, cause=first[0].words)
     head = Phrase("Not the same function")
+    forms = [row.problem for row in forward if row.output == FORM]
+    if divergence is None and forms:
+        return Phrase("{head}: {what}.", head=head, what=forms[0])
     if divergence is None:
         if not first:
             return Phrase("{head}; no layer alone explains it.", head=head)

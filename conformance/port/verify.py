@@ -25,6 +25,7 @@ from conformance.port.initialisers import initialisers
 from conformance.port.outputs import draws_random, outputs, random_still
 from conformance.port.phrase import Phrase, listed
 from conformance.port.result import (
+    FORM,
     SEVERITY,
     Divergence,
     ForwardRow,
@@ -171,12 +172,14 @@ class _Verification:
         on = Pass(self.both.draw(size, draw).inputs, training=training, size=size)
         seen = list(examine(self.both.torch, self.both.port, self.aligned, on, self.plan.memory))
         rows = [row for row in self.forward if (row.size, row.training) == (size, training)]
-        most = max(rows, key=lambda row: SEVERITY.index(row.verdict))
-        found = find(seen, Judgement(most.verdict, most.measures, most.problem), on)
+        told = [Judgement(r.verdict, r.measures, r.problem) for r in rows if r.output != FORM]
+        nothing = Judgement(Verdict.NOT_COMPARED)
+        most = max(told, key=lambda one: SEVERITY.index(one.verdict), default=nothing)
+        found = find(seen, most, on)
         for item in found.divergences:
             if item.kind == "glue":
-                told = explain(self.both.torch, self.both.port, self.aligned, item, on)
-                self.formulas |= {item: told} if told else {}
+                words = explain(self.both.torch, self.both.port, self.aligned, item, on)
+                self.formulas |= {item: words} if words else {}
         return found
 
     # Training -------------------------------------------------------------------------------------
@@ -189,8 +192,8 @@ class _Verification:
 
     @property
     def wrong(self) -> Verdict:
-        """The worst that is said of outputs."""
-        return worst(row.verdict for row in self.forward)
+        """The worst that is said of the numbers in outputs."""
+        return worst(row.verdict for row in self.forward if row.output != FORM)
 
     # Causes ---------------------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ def _outputs(result: PortResult) -> Table:
             row.size,
             "train" if row.training else "eval",
             row.mode,
-            str(row.output),
+            escape(row.label),
             *_measured(row.measures),
             f"[{STYLES[row.verdict]}]{row.verdict}[/]"
             + (f" {escape(row.problem)}" if row.problem else ""),

@@ -180,7 +180,8 @@ class Session(Abstract):
             (key, tuple(map(packed, given)), tuple(map(packed, returned)))
             for key, (given, returned) in ran.captured.items()
         ]
-        return {"outputs": tuple(map(packed, ran.outputs)), "captured": captured}
+        outputs = tuple(map(packed, ran.outputs))
+        return {"outputs": outputs, "captured": captured, "form": ran.form}
 
     def answer_replay(
         self, layer: str, inputs: Sequence[Message], training: bool, precision: str, graph: bool

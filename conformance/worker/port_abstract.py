@@ -12,6 +12,7 @@ from typing import Any
 
 from conformance.worker.port_calls import Array, Call, Key
 from conformance.worker.port_errors import SessionError
+from conformance.worker.port_form import Form
 
 Message = dict[str, Any]
 Arrays = Sequence[Array]
@@ -49,10 +50,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Ran:
-    """A forward pass: output tensors, flattened, and (inputs, outputs) of captured calls."""
+    """A forward pass: output tensors, flattened, (inputs, outputs) of captured calls, the form.
+
+    Tensors come in the order of the form; ``()`` for one stands for tensors in a row.
+    """
 
     outputs: Arrays
     captured: Mapping[Key, tuple[Arrays, Arrays]] = field(default_factory=dict)
+    form: Form = ()
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,13 @@ from conformance.worker import port_settings_mindspore as known
 from conformance.worker.base import TargetUnavailable
 from conformance.worker.mindspore_ import DEVICES, MindSporeAdapter
 from conformance.worker.port_abstract import Arrays, Differentiated, Message, Ran
-from conformance.worker.port_calls import Array, Call, Key, flatten
+from conformance.worker.port_calls import Array, Call, Key
 from conformance.worker.port_errors import SessionError
+from conformance.worker.port_form import form, leaves
 from conformance.worker.port_mindspore_cells import (
     array,
     copied,
+    dtype,
     is_tensor,
     named_cells,
     tensor,
@@ -199,7 +201,8 @@ class MindSporeSession(Passes):
             else:
                 with self.telling(given, graph):
                     output = self.graph(self.model)(*given)
-        return Ran([array(t) for t in flatten(output, is_tensor)], recorder.captured)
+        outputs = [array(t) for t in leaves(output, is_tensor)]
+        return Ran(outputs, recorder.captured, form(output, dtype))
 
     def replay(
         self, layer: str, inputs: Arrays, training: bool, precision: str, graph: bool
@@ -210,7 +213,7 @@ class MindSporeSession(Passes):
         self.running = [layer]
         with self.prepared(training):
             output = self.call(layer, _given(inputs), graph)
-        return [array(t) for t in flatten(output, is_tensor)]
+        return [array(t) for t in leaves(output, is_tensor)]
 
     # Backward and training ----------------------------------------------------------------------
 

@@ -19,12 +19,12 @@ from conformance.worker.port_calls import (
     Call,
     Key,
     Recorder,
-    flatten,
     is_slot,
     rebuild,
     slots,
 )
 from conformance.worker.port_errors import SessionError
+from conformance.worker.port_form import form, leaves
 from conformance.worker.port_torch_calibrate import calibrate
 from conformance.worker.port_torch_models import TorchModels, seeded
 from conformance.worker.port_torch_modes import Stilled, restore, silence
@@ -143,7 +143,8 @@ class TorchSession(TorchModels):
     def trace(self, inputs: Arrays, training: bool) -> list[Call]:
         """Return the calls of atomic layers."""
         recorder = Recorder(self, self._atomic(), watch=_has_nan)
-        outputs = self._forward(inputs, training, "float32", recorder)
+        output = self._forward(inputs, training, "float32", recorder)
+        outputs = list(leaves(output, self.is_tensor))
         if any(map(_has_nan, outputs)):
             where = f", first {recorder.nan}" if recorder.nan else ""
             raise SessionError("NaN", f"the forward pass returns NaN{where}", recorder.nan_layer)
@@ -159,8 +160,9 @@ class TorchSession(TorchModels):
     ) -> Ran:
         """Run forward; `graph` means nothing here."""
         recorder = Recorder(self, self._atomic(), capture)
-        outputs = self._forward(inputs, training, precision, recorder)
-        return Ran([values.array(t) for t in outputs], recorder.captured)
+        output = self._forward(inputs, training, precision, recorder)
+        outputs = [values.array(t) for t in leaves(output, self.is_tensor)]
+        return Ran(outputs, recorder.captured, form(output, self.dtype))
 
     def replay(
         self,
@@ -181,7 +183,7 @@ class TorchSession(TorchModels):
         template: Any = next((t for t in templates if slots(t) == len(given)), None)
         args, kwargs = rebuild(template, is_slot, iter(given)) if template else (given, {})
         with self._pass(precision, training, Recorder(self, ())), torch.no_grad():
-            return [values.array(t) for t in flatten(module(*args, **kwargs), self.is_tensor)]
+            return [values.array(t) for t in leaves(module(*args, **kwargs), self.is_tensor)]
 
     def differentiate(
         self,

@@ -272,8 +272,18 @@ def test_a_captured_call_is_replayed_as_it_was_made(ask: Asked, graph: bool) -> 
 def test_outputs_are_flattened_left_to_right(ask: Asked, graph: bool) -> None:
     ask.build("Nested")
     outputs = ask.outputs(inputs=[X[:, None]], graph=graph)
-    assert [o.shape for o in outputs] == [(2, 1, 2), (1, 2, 2), (1, 2, 2)]
-    np.testing.assert_array_equal(outputs[0][:, 0], outputs[1][0])
+    assert [o.shape for o in outputs] == [(1, 2, 2), (1, 2, 2), (2, 1, 2)]
+    np.testing.assert_array_equal(outputs[2][:, 0], outputs[0][0])  # "last" before "states"
+
+
+@GRAPH
+def test_the_form_of_outputs_is_told(ask: Asked, graph: bool) -> None:
+    ask.build("Heads")
+    y, flag = ("tensor", "float32"), ("tensor", "bool")
+    rest = ("items", (flag, ("number", 0.5), ("none",), ("number", True)))
+    assert ask("run", inputs=[X], graph=graph)["form"] == ("keys", (("a", y), ("b", rest)))
+    loss = ask("differentiate", inputs=[X], targets=[], graph=graph)["loss"]
+    assert loss == pytest.approx(float((2 * X * wire.cotangent(X.shape, 0)).sum()), rel=1e-5)
 
 
 @GRAPH

@@ -321,9 +321,33 @@ def test_outputs_of_every_form_are_flattened() -> None:
             return Named({"a": x, "b": None}, [i, (x.max(0), 3)])
 
     made = side(Forms())
-    outputs = made.run([np.eye(2, dtype=np.float32), np.array([1, 2])]).outputs
+    ran = made.run([np.eye(2, dtype=np.float32), np.array([1, 2])])
+    outputs = ran.outputs
     assert [o.shape for o in outputs] == [(2, 2), (2,), (2,), (2,)]
     assert outputs[1].dtype == np.int64
+    x, i = ("tensor", "float32"), ("tensor", "int64")
+    rest = "items", (i, ("items", (("fields", (("values", x), ("indices", i))), ("number", 3))))
+    assert ran.form == (
+        "fields",
+        (("logits", ("keys", (("a", x), ("b", ("none",))))), ("aux", rest)),
+    )
+
+
+def test_without_a_loss_the_first_output_by_its_key_is_differentiated() -> None:
+    class Heads(Small):
+        def __init__(self, *order: str) -> None:
+            super().__init__()
+            self.order = order
+
+        def forward(self, x: Any) -> Any:
+            y = super().forward(x)
+            return {name: y * (1 + "ab".index(name)) for name in self.order}
+
+    losses = set()
+    for order in ("ab", "ba"):
+        torch.manual_seed(0)
+        losses.add(side(Heads(*order)).differentiate([IMAGES], []).loss)
+    assert len(losses) == 1
 
 
 def test_checkpoints_come_back(tmp_path: Path) -> None:
