@@ -13,6 +13,7 @@ from conformance.port.model import (
     Backward,
     CallKey,
     Captured,
+    Drop,
     Forward,
     Framework,
     LayerCall,
@@ -106,6 +107,10 @@ class Asking:
     def calibrate(self, inputs: Sequence[Array], seed: int) -> None:
         """See `Side`."""
         self.ask("calibrate", inputs=_packed(inputs), seed=seed)
+
+    def drops(self, inputs: Sequence[Array]) -> list[Drop]:
+        """See `Side`."""
+        return [Drop(*told) for told in self.ask("drops", inputs=_packed(inputs))]
 
     def still(self) -> list[str]:
         """See `Side`."""

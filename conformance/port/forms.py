@@ -119,16 +119,19 @@ def _set(one: Node) -> tuple[Part, ...]:
 
 def _otherwise(torch: Node, port: Node, place: str, found: Paired) -> None:
     """Say that the two are made otherwise; equally many tensors are compared all the same."""
-    told = {"port": _said(port), "torch": _said(torch)}
-    if place:
-        words = Phrase("{output} is {port}, PyTorch's {torch}", output=_output(place), **told)
-    else:
-        words = Phrase("it returns {port}, PyTorch {torch}", **told)
-    found.problems[place] = words
+    found.problems[place] = unlike(torch, port, place)
     theirs, mine = torch.tensors(), port.tensors()
     if torch.kind != port.kind and len(theirs) == len(mine):
         for number, pair in enumerate(zip(theirs, mine, strict=True)):
             found.tensors[_at(place, str(number))] = pair[0].tensor, pair[1].tensor
+
+
+def unlike(torch: Node, port: Node, place: str) -> Phrase:
+    """Return in words that the two sides' outputs at `place` are other things."""
+    told = {"port": _said(port), "torch": _said(torch)}
+    if place:
+        return Phrase("{output} is {port}, PyTorch's {torch}", output=_output(place), **told)
+    return Phrase("it returns {port}, PyTorch {torch}", **told)
 
 
 def _output(place: str) -> Phrase:

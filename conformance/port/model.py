@@ -100,6 +100,20 @@ class Forward:
 
 
 @dataclass(frozen=True)
+class Drop:
+    """What is dropped at one place of a pass in training, by a layer or a function inside of it.
+
+    `share` is None where it is no plain number; `how` is ``elements``, ``channels``, ``alpha``, or
+    ``own`` for a layer that is not the framework's, whose inputs have the shapes `inputs`.
+    """
+
+    layer: str
+    share: float | None
+    how: str
+    inputs: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True)
 class Backward:
     """Loss, and the gradient of each trainable tensor; None where the framework gives none.
 

@@ -12,8 +12,8 @@ from conformance.errors import PortFailed
 from conformance.port.both import Both
 from conformance.port.budget import LOSS, OUTPUT, Judgement, judge
 from conformance.port.config import Mode
-from conformance.port.forms import node, paired
-from conformance.port.measure import Unmeasured, centre_of, measure
+from conformance.port.forms import Node, node, paired, unlike
+from conformance.port.measure import Measured, Unmeasured, centre_of, measure
 from conformance.port.model import Array, Forward
 from conformance.port.phrase import Phrase
 from conformance.port.result import FORM, ForwardRow, Verdict
@@ -103,12 +103,12 @@ def _rows(
         problem = str(failed[0])
         return [ForwardRow(size, training, mode, 0, (), Verdict.NOT_COMPARED, problem)]
     given = [told for told in ported if not isinstance(told, PortFailed)]
-    told = _told_of_form(truths, given)
+    told, judged = _told_of_form(truths, given), _judged(truths, given)
     rows = [
         ForwardRow(size, training, mode, FORM, (), Verdict.DIFFERS, words, place)
         for place, words in told.items()
     ]
-    for n, (place, found) in enumerate(_judged(truths, given).items()):
+    for n, (place, found) in enumerate(judged.items()):
         row = ForwardRow(
             size, training, mode, n, found.measures, found.verdict, found.reason, place
         )
@@ -120,17 +120,25 @@ def _rows(
 
 
 def _told_of_form(truths: Sequence[_Truth], ported: Sequence[Forward]) -> dict[str, Phrase]:
-    """Return by place what the outputs of any draw are made otherwise in."""
+    """Return by place what the outputs of any draw are made otherwise in, plain numbers too."""
     told: dict[str, Phrase] = {}
+    numbers: dict[str, list[Measured]] = defaultdict(list)
     for truth, given in zip(truths, ported, strict=True):
-        told = paired(node(truth.single), node(given)).problems | told
+        single, exact = (paired(node(own), node(given)) for own in (truth.single, truth.exact))
+        told = single.problems | told
+        for place, (torch, port) in single.numbers.items():
+            wide = exact.numbers.get(place, (torch, port))[0]
+            values = [np.asarray(value) for value in (wide, torch, port)]
+            numbers[place].append(measure(*values, varies="values"))
+            if judge(numbers[place], LOSS).verdict is Verdict.DIFFERS:
+                words = unlike(Node("number", torch), Node("number", port), place)
+                told.setdefault(place, words)
     return told
 
 
 def _judged(truths: Sequence[_Truth], ported: Sequence[Forward]) -> dict[str, Judgement]:
-    """Return by place what is said of tensors, and of plain numbers that are not equal."""
+    """Return by place what is said of tensors."""
     tensors: dict[str, list[_Three | None]] = defaultdict(list)
-    numbers: dict[str, list[_Three]] = defaultdict(list)
     for truth, given in zip(truths, ported, strict=True):
         single, exact = (paired(node(own), node(given)) for own in (truth.single, truth.exact))
         for place, (theirs, mine) in single.tensors.items():
@@ -139,15 +147,7 @@ def _judged(truths: Sequence[_Truth], ported: Sequence[Forward]) -> dict[str, Ju
                 y = truth.exact.outputs[exact.tensors[place][0]]
                 three = y, truth.single.outputs[theirs], given.outputs[mine]
             tensors[place].append(three)
-        for place, (torch, port) in single.numbers.items():
-            wide = exact.numbers.get(place, (torch, port))[0]
-            numbers[place].append((np.asarray(wide), np.asarray(torch), np.asarray(port)))
-    found = {place: _judge(threes) for place, threes in tensors.items()}
-    return found | {
-        place: judge([measure(*three, varies="values") for three in threes], LOSS)
-        for place, threes in numbers.items()
-        if any(not np.array_equal(torch, port) for _, torch, port in threes)
-    }
+    return {place: _judge(threes) for place, threes in tensors.items()}
 
 
 def _judge(found: Sequence[_Three | None]) -> Judgement:

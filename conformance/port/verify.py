@@ -17,11 +17,13 @@ from conformance.port.capture import Pass
 from conformance.port.causes import DRAWN, drawing, suspects
 from conformance.port.confirm import confirm
 from conformance.port.divergence import Found, find
+from conformance.port.dropping import Dropping, dropping
 from conformance.port.evidence import Evidence, Kernel, Suspect
 from conformance.port.examine import examine
 from conformance.port.glue import explain
 from conformance.port.holdings import holdings
 from conformance.port.initialisers import initialisers
+from conformance.port.model import Array
 from conformance.port.outputs import draws_random, outputs, random_still
 from conformance.port.phrase import Phrase, listed
 from conformance.port.result import (
@@ -77,6 +79,7 @@ class _Verification:
         self.built = torch.read() if plan.calibrated and not plan.loaded else None
         self.both = Both(torch, port, plan)
         self.notes: list[str] = []
+        self.dropping = Dropping()
         self.views: list[Found] = []
         self.formulas: dict[Divergence, str] = {}
         self.random = ""
@@ -102,13 +105,16 @@ class _Verification:
     # Before anything is compared ------------------------------------------------------------------
 
     def _align(self) -> list[Aligned]:
-        inputs = self.both.draw(self.plan.sizes[0], self.plan.draws[0]).inputs
         sides = self.both.torch, self.both.port
         traced = [
-            (inventory.layers, side.trace(inputs))
+            (inventory.layers, side.trace(self._inputs))
             for side, inventory in zip(sides, self.both.inventories, strict=True)
         ]
         return align(traced[0], traced[1], self.both.pairs, self.plan.layers)
+
+    @property
+    def _inputs(self) -> tuple[Array, ...]:
+        return tuple(self.both.draw(self.plan.sizes[0], self.plan.draws[0]).inputs)
 
     def _static(self) -> list[StaticDifference]:
         torch, port = (inventory.layers for inventory in self.both.inventories)
@@ -132,6 +138,7 @@ class _Verification:
     def _still(self) -> None:
         """Compare outputs in training mode, without what draws random numbers."""
         both = self.both
+        self.dropping = dropping(both.torch, both.port, self._inputs)
         layers = sorted({*both.torch.still(), *both.port.still()})
         if layers:
             names = [layer or "(the model)" for layer in layers]
@@ -221,6 +228,9 @@ class _Verification:
                 told,
             )
         )
+        drawn = any(item.setting == DRAWN for item in self.static)
+        if self.dropping.verdict is Verdict.DIFFERS and not drawn:
+            trained.insert(0, self.dropping.suspect)
         return [*self._confirmed(found), *trained]
 
     def _confirmed(self, found: Sequence[Suspect]) -> list[Suspect]:
@@ -254,7 +264,7 @@ class _Verification:
         training = self.training
         views = [*(view for view in self.views if view.first), *self.views]
         layers = views[0].rows if views else ()
-        others = training.verdicts
+        others = [*training.verdicts, self.dropping.verdict]
         if any(item.setting == DRAWN for item in self.static):
             others.append(Verdict.DIFFERS)
         causes = tuple(suspect.cause for suspect in found)
@@ -274,7 +284,7 @@ class _Verification:
                 first,
                 causes,
                 steps=len(training.trajectory.rows) if training.trajectory else 0,
-                unclear=training.unclear,
+                unclear=[*training.unclear, *self.dropping.unclear],
             )
         if broken:
             count = Phrase("{n} rows of weights have a problem", n=len(broken))

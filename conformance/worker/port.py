@@ -27,6 +27,7 @@ from conformance.worker.port_abstract import (
     Recipe,
 )
 from conformance.worker.port_calls import Array, Key, Recorder
+from conformance.worker.port_drops import Drop
 from conformance.worker.port_errors import SessionError, failure, import_callable
 
 __all__ = ["Abstract", "Arrays", "Differentiated", "Message", "Ran", "Recipe", "Session"]
@@ -37,7 +38,8 @@ class Session(Abstract):
 
     METHODS = (
         "build", "info", "layers", "tensors", "read", "write", "load", "save", "convert",
-        "calibrate", "still", "patch", "trace", "run", "replay", "differentiate", "begin", "step",
+        "calibrate", "drops", "still", "patch", "trace", "run", "replay", "differentiate", "begin",
+        "step",
     )  # fmt: skip
 
     def __init__(self, device: str = "", mode: str = "") -> None:
@@ -152,6 +154,10 @@ class Session(Abstract):
     def answer_calibrate(self, inputs: Sequence[Message], seed: int) -> None:
         """See `calibrate`."""
         self.calibrate(_all(inputs), seed)
+
+    def answer_drops(self, inputs: Sequence[Message]) -> list[Drop]:
+        """See `drops`."""
+        return self.drops(_all(inputs))
 
     def answer_layers(self) -> list[Message]:
         """See `layers`."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.worker.port_calls import Array, Call, Key
+from conformance.worker.port_drops import Drop
 from conformance.worker.port_errors import SessionError
 from conformance.worker.port_form import Form
 
@@ -136,6 +137,10 @@ class Abstract:
 
     def calibrate(self, inputs: Arrays, seed: int) -> None:
         """Give the model values that make mistakes visible."""
+        raise NotImplementedError
+
+    def drops(self, inputs: Arrays) -> list[Drop]:
+        """Return what one pass in training drops, in the order of execution."""
         raise NotImplementedError
 
     def still(self) -> list[str]:

@@ -18,9 +18,11 @@ from conformance.worker.base import TargetUnavailable
 from conformance.worker.mindspore_ import DEVICES, MindSporeAdapter
 from conformance.worker.port_abstract import Arrays, Differentiated, Message, Ran
 from conformance.worker.port_calls import Array, Call, Key
+from conformance.worker.port_drops import Drop, Listener
 from conformance.worker.port_errors import SessionError
 from conformance.worker.port_form import form, leaves
 from conformance.worker.port_mindspore_cells import (
+    Tensors,
     array,
     copied,
     dtype,
@@ -159,6 +161,17 @@ class MindSporeSession(Passes):
     def calibrate(self, inputs: Arrays, seed: int) -> None:  # noqa: ARG002
         """Refuse: calibrated values come from PyTorch's side."""
         raise SessionError("Calibrate", "values are calibrated on PyTorch's side only")
+
+    def drops(self, inputs: Arrays) -> list[Drop]:
+        """Return what one pass in training drops, in PyNative mode."""
+        cells = named_cells(self.model)
+        self.running = []
+        droppers = stillness.droppers(cells)
+        listener = Listener(Tensors(), (), running=self.running, droppers=droppers)
+        functions = stillness.functions_heard(cells, listener)
+        with self.prepared(training=True), stillness.layers_still(cells), functions:
+            self.record(listener, _given(inputs))
+        return listener.drops
 
     def still(self) -> list[str]:
         """Set dropout to 0, in cells and in functions, and stochastic depth too."""

@@ -23,11 +23,12 @@ from conformance.worker.port_calls import (
     rebuild,
     slots,
 )
+from conformance.worker.port_drops import Drop, Listener
 from conformance.worker.port_errors import SessionError
 from conformance.worker.port_form import form, leaves
 from conformance.worker.port_torch_calibrate import calibrate
 from conformance.worker.port_torch_models import TorchModels, seeded
-from conformance.worker.port_torch_modes import Stilled, restore, silence
+from conformance.worker.port_torch_modes import Listening, Stilled, droppers, restore, silence
 
 
 class TorchSession(TorchModels):
@@ -125,6 +126,15 @@ class TorchSession(TorchModels):
         for precision in [p for p in self.models if p != "float32"]:
             del self.models[precision]
             self.training.pop(precision, None)
+
+    def drops(self, inputs: Arrays) -> list[Drop]:
+        """Return what one pass in training drops."""
+        model = self._model()
+        listener = Listener(self, (), droppers=droppers(model))
+        given = self._given(inputs, "float32")
+        with self._pass("float32", True, listener), Listening(listener), torch.no_grad():
+            model(*given)
+        return listener.drops
 
     def still(self) -> list[str]:
         """Set dropout to 0, in modules and in functions, and stochastic depth too."""

@@ -328,6 +328,17 @@ def test_a_patch_shows_in_both_modes(ask: Asked, graph: bool) -> None:
     np.testing.assert_allclose(out, X / np.sqrt(2), rtol=1e-6)
 
 
+DROPS = [
+    ("one", 0.5, "elements"),
+    ("two", 0.5, "channels"),
+    ("kept", 0.5, "elements"),
+    ("kept", 0.5, "elements"),
+    ("bare", 0.5, "own"),
+    ("path", 0.5, "own"),
+    ("attention", 0.5, "elements"),
+]
+
+
 @GRAPH
 def test_still_switches_off_every_dropout(ask: Asked, graph: bool) -> None:
     ask.build("Dropping")
@@ -339,6 +350,10 @@ def test_still_switches_off_every_dropout(ask: Asked, graph: bool) -> None:
     (stilled,) = ask.outputs(inputs=[x], training=True, graph=graph)
     np.testing.assert_allclose(stilled, evaluated, rtol=1e-5, atol=1e-7)
     ask("trace", inputs=[x], training=True)
+    ask.build("Dropping")
+    for _ in range(2):  # and what it switches off meanwhile is put back
+        found = [(layer, share, how) for layer, share, how, _ in ask("drops", inputs=[x])]
+        assert found == DROPS
     ask.build("Functions")
     (drawn,) = ask.outputs(inputs=[np.ones((64,), np.float32)], training=True, graph=graph)
     assert 0 in drawn, "the function is what it was for other models"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from conformance.errors import PortFailed
-from conformance.port.model import CallKey, Precision
+from conformance.port.model import CallKey, Drop, Precision
 from conformance.port.remote import Build, RemoteSide
 from conformance.run.target import parse
 from conformance.worker import wire
@@ -451,7 +451,16 @@ def test_what_is_random_in_training_is_stilled_and_told() -> None:
     x = R.randn(64, 4).astype(np.float32)
     quiet = made.run([x]).outputs[0]
     assert not np.array_equal(made.run([x], training=True).outputs[0], quiet)
+    assert made.drops([x]) == [
+        Drop("drop", 0.3, "elements", ((64, 4),)),
+        Drop("path", 0.5, "own", ((64, 4),)),
+        Drop("attention", 0.5, "elements", ((64, 1, 4),) * 3),
+        Drop("inner", 0.5, "elements"),
+        Drop("inner", 0.5, "alpha"),
+        Drop("inner", 0.5, "elements"),
+    ]
     assert made.still() == ["drop", "path", "attention", "slope", "inner"]
+    assert made.drops([x])[0].layer == "inner"  # layers drop nothing any more
     np.testing.assert_allclose(made.run([x], training=True).outputs[0], quiet, rtol=2e-5, atol=1e-6)
     made.differentiate([x], [], precision="float64")
 
