@@ -86,13 +86,22 @@ def _same(forward: Sequence[ForwardRow], steps: int) -> Phrase:
     sizes = list(dict.fromkeys(row.size for row in forward))
     draws = max((len(row.measures) for row in forward), default=0)
     modes = list(dict.fromkeys(row.mode for row in forward))
+    told = {"sizes": listed(sizes), "draws": draws, "modes": ", ".join(modes)}
     words = "Same function: {what} agree at {sizes}, {draws} draws each, in {modes} mode."
-    what = Phrase("outputs")
-    if steps:
-        # An optimizer's state, such as momentum, shows from the second step on.
+    if not steps:
+        return Phrase(words, what=Phrase("outputs"), **told)
+    # An optimizer's state, such as momentum, shows from the second step on.
+    if modes == ["pynative"]:
         one = Phrase("outputs, gradients and one step of the optimizer")
         what = one if steps == 1 else Phrase("outputs, gradients and training")
-    return Phrase(words, what=what, sizes=listed(sizes), draws=draws, modes=", ".join(modes))
+        return Phrase(words, what=what, **told)
+    # Steps are made in PyNative mode alone.
+    words = (
+        "Same function: outputs and gradients agree at {sizes}, {draws} draws each, in {modes} "
+        "mode; {training} in pynative mode."
+    )
+    training = Phrase("one step of the optimizer" if steps == 1 else "training")
+    return Phrase(words, training=training, **told)
 
 
 def _differs(
@@ -113,6 +122,8 @@ def _differs(
     forms = [row.problem for row in forward if row.output == FORM]
     if divergence is None and forms:
         return Phrase("{head}: {what}.", head=head, what=forms[0])
+    if divergence is None and (why := _compiled_alone(forward)):
+        return Phrase("{head}: in graph mode alone outputs differ: {why}.", head=head, why=why)
     if divergence is None:
         if not first:
             return Phrase("{head}; no layer alone explains it.", head=head)
@@ -134,6 +145,18 @@ def _differs(
         what=what,
         tail=_tail(proven),
     )
+
+
+def _compiled_alone(forward: Sequence[ForwardRow]) -> str:
+    """Return why outputs differ in graph mode where they do not in PyNative mode, or ""."""
+    wrong = [row for row in forward if row.verdict is Verdict.DIFFERS]
+    agree = {
+        (row.size, row.training)
+        for row in forward
+        if row.mode == "pynative" and row.verdict is Verdict.SAME
+    }
+    alone = [row.mode == "graph" and (row.size, row.training) in agree for row in wrong]
+    return wrong[0].problem if wrong and all(alone) else ""
 
 
 def _place(divergence: Divergence) -> str:

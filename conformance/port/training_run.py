@@ -43,18 +43,26 @@ class TrainingRun:
     @property
     def gradients(self) -> list[TensorRow]:
         """All rows of the first mode, and of another those that are not the same."""
-        others = [
-            replace(row, problem=Phrase("in graph mode: {problem}", problem=row.problem))
-            for _, found in self.differentiated[1:]
-            for row in found.gradients
-            if row.verdict is not Verdict.SAME
-        ]
-        return [*(self.first.gradients if self.first else ()), *others]
+        return self._rows(lambda found: found.gradients)
 
     @property
     def state(self) -> list[TensorRow]:
-        """Running statistics after one pass in training mode."""
+        """Running statistics after one pass in training mode, of modes as `gradients`."""
+        return self._rows(lambda found: found.state)
+
+    @property
+    def eager(self) -> list[TensorRow]:
+        """Running statistics of the first mode alone."""
         return list(self.first.state) if self.first else []
+
+    def _rows(self, of: Callable[[Differentiated], Sequence[TensorRow]]) -> list[TensorRow]:
+        others = [
+            replace(row, problem=Phrase("in graph mode: {problem}", problem=row.problem))
+            for _, found in self.differentiated[1:]
+            for row in of(found)
+            if row.verdict is not Verdict.SAME
+        ]
+        return [*(of(self.first) if self.first else ()), *others]
 
     @property
     def steps(self) -> list[TensorRow]:
