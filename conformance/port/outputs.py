@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from conformance.port.both import Both
 from conformance.port.budget import LOSS, OUTPUT, Judgement, judge
 from conformance.port.config import Mode
 from conformance.port.forms import Node, node, paired, unlike
-from conformance.port.measure import Measured, Unmeasured, centre_of, measure
+from conformance.port.measure import Unmeasured, centre_of, measure
 from conformance.port.model import Array, Forward
 from conformance.port.phrase import Phrase
 from conformance.port.result import FORM, ForwardRow, Verdict
@@ -32,6 +33,8 @@ class _Truth:
 
 
 Key = tuple[str, Mode]
+MOST = 8
+"""Of so many outputs that differ it is looked whether they are exchanged."""
 _Three = tuple[Array, Array, Array]
 """One output in PyTorch's float64, in its float32, and the port's."""
 
@@ -103,11 +106,15 @@ def _rows(
         problem = str(failed[0])
         return [ForwardRow(size, training, mode, 0, (), Verdict.NOT_COMPARED, problem)]
     given = [told for told in ported if not isinstance(told, PortFailed)]
-    told, judged = _told_of_form(truths, given), _judged(truths, given)
     rows = [
-        ForwardRow(size, training, mode, FORM, (), Verdict.DIFFERS, words, place)
-        for place, words in told.items()
+        ForwardRow(size, training, mode, FORM, (), verdict, words, place)
+        for place, (verdict, words) in _told_of_form(truths, given).items()
     ]
+    tensors = _tensors(truths, given)
+    judged = {place: _judge(threes) for place, threes in tensors.items()}
+    for one, other in _exchanged(tensors, judged):
+        words = Phrase("its outputs {one} and {other} are exchanged", one=one, other=other)
+        rows.append(ForwardRow(size, training, mode, FORM, (), Verdict.DIFFERS, words))
     for n, (place, found) in enumerate(judged.items()):
         row = ForwardRow(
             size, training, mode, n, found.measures, found.verdict, found.reason, place
@@ -119,25 +126,34 @@ def _rows(
     return rows
 
 
-def _told_of_form(truths: Sequence[_Truth], ported: Sequence[Forward]) -> dict[str, Phrase]:
+def _told_of_form(
+    truths: Sequence[_Truth], ported: Sequence[Forward]
+) -> dict[str, tuple[Verdict, str]]:
     """Return by place what the outputs of any draw are made otherwise in, plain numbers too."""
-    told: dict[str, Phrase] = {}
-    numbers: dict[str, list[Measured]] = defaultdict(list)
+    told: dict[str, tuple[Verdict, str]] = {}
+    numbers: dict[str, list[_Three]] = defaultdict(list)
     for truth, given in zip(truths, ported, strict=True):
         single, exact = (paired(node(own), node(given)) for own in (truth.single, truth.exact))
-        told = single.problems | told
+        for place, words in single.problems.items():
+            told.setdefault(place, (Verdict.DIFFERS, words))
         for place, (torch, port) in single.numbers.items():
             wide = exact.numbers.get(place, (torch, port))[0]
-            values = [np.asarray(value) for value in (wide, torch, port)]
-            numbers[place].append(measure(*values, varies="values"))
-            if judge(numbers[place], LOSS).verdict is Verdict.DIFFERS:
-                words = unlike(Node("number", torch), Node("number", port), place)
-                told.setdefault(place, words)
+            numbers[place].append((np.asarray(wide), np.asarray(torch), np.asarray(port)))
+    for place, threes in numbers.items():
+        unequal = [three[1:] for three in threes if not _equal(*three[1:])]
+        found = judge([measure(*three, varies="values") for three in threes], LOSS)
+        if unequal and found.verdict is not Verdict.SAME:
+            sides = [Node("number", value.item()) for value in unequal[0]]
+            told.setdefault(place, (found.verdict, unlike(sides[0], sides[1], place)))
     return told
 
 
-def _judged(truths: Sequence[_Truth], ported: Sequence[Forward]) -> dict[str, Judgement]:
-    """Return by place what is said of tensors."""
+def _equal(one: Array, other: Array) -> bool:
+    return bool(one == other or (one != one and other != other))  # noqa: PLR0124  # NaN
+
+
+def _tensors(truths: Sequence[_Truth], ported: Sequence[Forward]) -> dict[str, list[_Three | None]]:
+    """Return by place the tensors of all draws; None where PyTorch's depends on the precision."""
     tensors: dict[str, list[_Three | None]] = defaultdict(list)
     for truth, given in zip(truths, ported, strict=True):
         single, exact = (paired(node(own), node(given)) for own in (truth.single, truth.exact))
@@ -147,7 +163,19 @@ def _judged(truths: Sequence[_Truth], ported: Sequence[Forward]) -> dict[str, Ju
                 y = truth.exact.outputs[exact.tensors[place][0]]
                 three = y, truth.single.outputs[theirs], given.outputs[mine]
             tensors[place].append(three)
-    return {place: _judge(threes) for place, threes in tensors.items()}
+    return tensors
+
+
+def _exchanged(
+    tensors: Mapping[str, Sequence[_Three | None]], judged: Mapping[str, Judgement]
+) -> Iterator[tuple[str, str]]:
+    """Yield outputs that differ, and agree when each is taken for the other."""
+    wrong = [place for place, found in judged.items() if found.verdict is Verdict.DIFFERS]
+    for one, other in combinations(wrong[:MOST], 2):
+        threes = list(zip(tensors[one], tensors[other], strict=False))
+        crossed = [(a and b and (*a[:2], b[2]), a and b and (*b[:2], a[2])) for a, b in threes]
+        if all(_judge(found).verdict is Verdict.SAME for found in zip(*crossed, strict=True)):
+            yield one, other
 
 
 def _judge(found: Sequence[_Three | None]) -> Judgement:

@@ -119,8 +119,9 @@ def _differs(
         words = "No mistake of the port found, yet not the same numbers: {cause}."
         return Phrase(words, cause=first[0].words)
     head = Phrase("Not the same function")
-    forms = [row.problem for row in forward if row.output == FORM]
-    if divergence is None and forms:
+    wrong = [row for row in forward if row.verdict is Verdict.DIFFERS]
+    forms = [row.problem for row in wrong if row.output == FORM]
+    if forms and (divergence is None or divergence.torch is divergence.mindspore is None):
         return Phrase("{head}: {what}.", head=head, what=forms[0])
     if divergence is None and (why := _compiled_alone(forward)):
         return Phrase("{head}: in graph mode alone outputs differ: {why}.", head=head, why=why)

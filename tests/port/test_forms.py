@@ -134,10 +134,11 @@ def heads(y: Array) -> tuple[Sequence[Array], Any]:
 def test_other_keys_for_the_same_tensors_differ() -> None:
     found = verified(heads, lambda y: ((y, 2 * y), keys(box=T, cls=T)))
     assert found.verdict is Verdict.DIFFERS
-    assert {(row.name, row.verdict) for row in found.forward} == {
+    assert {(row.name, row.verdict) for row in found.forward if row.name} == {
         ("box", Verdict.DIFFERS),
         ("cls", Verdict.DIFFERS),
     }
+    assert found.sentence == "Not the same function: its outputs box and cls are exchanged."
 
 
 def test_the_same_keys_in_another_order_are_the_same() -> None:
@@ -155,12 +156,18 @@ def test_plain_numbers_are_compared() -> None:
     def half(y: Array) -> tuple[Sequence[Array], Any]:
         return (y,), items(T, number(0.5))
 
+    def nan(y: Array) -> tuple[Sequence[Array], Any]:
+        return (y,), items(T, number(float("nan")))
+
     assert verified(half, half).verdict is Verdict.SAME
     found = verified(half, lambda y: ((y,), items(T, number(7.5))))
     assert found.verdict is Verdict.DIFFERS
     assert found.sentence == (
         "Not the same function: its output 1 is the number 7.5, PyTorch's the number 0.5."
     )
+    near = verified(half, lambda y: ((y,), items(T, number(0.5 * (1 + 1e-5)))))
+    assert near.verdict is Verdict.UNRESOLVED, "between the budgets of a single number"
+    assert verified(nan, nan).verdict is Verdict.SAME
     mean = verified(
         lambda y: ((y,), items(T, number(float(y.sum())))),
         lambda y: ((y,), items(T, number(float(y.sum(axis=0).sum())))),
