@@ -132,8 +132,11 @@ class TorchSession(TorchModels):
         model = self._model()
         listener = Listener(self, (), droppers=droppers(model))
         given = self._given(inputs, "float32")
+        drew = self.drew[:]
         with self._pass("float32", True, listener), Listening(listener), torch.no_grad():
             model(*given)
+        # What draws otherwise is not switched off.
+        self.drew = list(dict.fromkeys([*drew, *(layer for layer, *_ in listener.drops)]))
         return listener.drops
 
     def still(self) -> list[str]:

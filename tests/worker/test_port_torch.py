@@ -472,6 +472,9 @@ def test_what_stays_random_is_not_compared() -> None:
 
     made = side(nn.Sequential(nn.Linear(2, 2), Noise(), nn.ReLU()))
     x = np.ones((1, 2), np.float32)
+    assert made.drops([x]) == []
+    assert made.still() == []  # it is not switched off
+    made = side(nn.Sequential(nn.Linear(2, 2), Noise(), nn.ReLU()))
     made.run([x], training=True)
     assert made.still() == ["1"]
     made.run([x])
