@@ -9,7 +9,7 @@ from conformance.port.attempts import DRAWS
 from conformance.port.both import Both
 from conformance.port.config import Mode
 from conformance.port.outputs import outputs
-from conformance.port.result import SEVERITY, ForwardRow, Verdict
+from conformance.port.result import FORM, SEVERITY, ForwardRow, Verdict, worst
 
 OFF = (Verdict.DIFFERS, Verdict.UNRESOLVED)
 """Verdicts on what was compared and is not the same."""
@@ -27,7 +27,7 @@ class Again:
         self.both = both
         found: dict[Place, Verdict] = {}
         for row in forward:
-            if row.verdict in OFF:
+            if row.verdict in OFF and row.output != FORM:
                 place: Place = row.training, row.size, _mode(row)
                 worse = max(row.verdict, found.get(place, row.verdict), key=SEVERITY.index)
                 found[place] = worse
@@ -65,7 +65,7 @@ class Again:
             modes=[mode],
             draws=self.both.plan.draws[:DRAWS],
         )
-        return max((row.verdict for row in rows), key=SEVERITY.index, default=Verdict.NOT_COMPARED)
+        return worst(row.verdict for row in rows if row.output != FORM)
 
 
 def _mode(row: ForwardRow) -> Mode:

@@ -13,6 +13,7 @@ from conformance.port.model import (
     Backward,
     CallKey,
     Captured,
+    Drop,
     Forward,
     Framework,
     LayerCall,
@@ -107,6 +108,10 @@ class Asking:
         """See `Side`."""
         self.ask("calibrate", inputs=_packed(inputs), seed=seed)
 
+    def drops(self, inputs: Sequence[Array]) -> list[Drop]:
+        """See `Side`."""
+        return [Drop(*told) for told in self.ask("drops", inputs=_packed(inputs))]
+
     def still(self) -> list[str]:
         """See `Side`."""
         return list(self.ask("still"))
@@ -142,7 +147,7 @@ class Asking:
             CallKey(*key): Captured(_unpacked(given), _unpacked(returned))
             for key, given, returned in reply["captured"]
         }
-        return Forward(_unpacked(reply["outputs"]), captured)
+        return Forward(_unpacked(reply["outputs"]), captured, tuple(reply["form"]))
 
     def replay(
         self,

@@ -162,7 +162,7 @@ def _view(
         graph=on.graph and not exact,
     )
     target = forward.outputs[:1] if before is None else _of(forward.captured.get(before)).inputs[:1]
-    if not target:
+    if not target or not target[0].ndim:
         return None
     named: dict[str, Array] = {}
     ends: list[Array] = []

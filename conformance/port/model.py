@@ -89,10 +89,29 @@ class Captured:
 
 @dataclass(frozen=True)
 class Forward:
-    """One forward pass: the model's output tensors, flattened, and the calls that were captured."""
+    """One forward pass: the model's output tensors, flattened, and the calls that were captured.
+
+    `form` is what the tensors lie in, in their order; see ``worker/port_form.Form``.  ``()`` stands
+    for tensors in a row.
+    """
 
     outputs: tuple[Array, ...]
     captured: Mapping[CallKey, Captured] = field(default_factory=dict)
+    form: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Drop:
+    """What is dropped at one place of a pass in training, by a layer or a function inside of it.
+
+    `share` is None where it is no plain number; `how` is ``elements``, ``channels``, ``alpha``, or
+    ``own`` for a layer that is not the framework's, whose inputs have the shapes `inputs`.
+    """
+
+    layer: str
+    share: float | None
+    how: str
+    inputs: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ class Verdict(StrEnum):
     NOT_COMPARED = "not compared"
 
 
+FORM = -1
+"""`ForwardRow.output` of what is said of the outputs' form."""
 SEVERITY = (Verdict.SAME, Verdict.NOT_COMPARED, Verdict.UNRESOLVED, Verdict.DIFFERS)
 """From the best to the worst."""
 
@@ -99,7 +101,9 @@ class StaticDifference:
 class ForwardRow:
     """One output of the whole model at one input size; the measures of all seeds.
 
-    `mode` is pynative or graph; `problem` says why nothing was compared.
+    `mode` is pynative or graph; `problem` says why nothing was compared.  `name` is where the
+    output lies, such as ``cls`` or ``1.boxes``, "" for the only one.  `output` counts them; it is
+    FORM in a row that says what is made otherwise: other keys, another dtype, None for a tensor.
     """
 
     size: str
@@ -109,6 +113,12 @@ class ForwardRow:
     measures: tuple[Measure, ...]
     verdict: Verdict
     problem: str = ""
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What a table calls the output: its name, else its number."""
+        return self.name or ("–" if self.output == FORM else str(self.output))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conformance.port.phrase import Phrase, joined, listed
-from conformance.port.result import Cause, Divergence, ForwardRow, LayerRow, TensorRow, Verdict
+from conformance.port.result import (
+    FORM,
+    Cause,
+    Divergence,
+    ForwardRow,
+    LayerRow,
+    TensorRow,
+    Verdict,
+)
 
 
 def overall(
@@ -90,15 +98,23 @@ def _same(forward: Sequence[ForwardRow], steps: int) -> Phrase:
     sizes = list(dict.fromkeys(row.size for row in forward))
     draws = max((len(row.measures) for row in forward), default=0)
     modes = list(dict.fromkeys(row.mode for row in forward))
-    words = "Same function: {what} agree at {sizes}, {draws} draws each, in {modes} mode."
-    if draws == 1:
-        words = "Same function: {what} agree at {sizes}, one draw, in {modes} mode."
-    what = Phrase("outputs")
-    if steps:
-        # An optimizer's state, such as momentum, shows from the second step on.
+    shown = Phrase("one draw") if draws == 1 else Phrase("{draws} draws each", draws=draws)
+    told = {"sizes": listed(sizes), "draws": shown, "modes": ", ".join(modes)}
+    words = "Same function: {what} agree at {sizes}, {draws}, in {modes} mode."
+    if not steps:
+        return Phrase(words, what=Phrase("outputs"), **told)
+    # An optimizer's state, such as momentum, shows from the second step on.
+    if modes == ["pynative"]:
         one = Phrase("outputs, gradients and one step of the optimizer")
         what = one if steps == 1 else Phrase("outputs, gradients and training")
-    return Phrase(words, what=what, sizes=listed(sizes), draws=draws, modes=", ".join(modes))
+        return Phrase(words, what=what, **told)
+    # Steps are made in PyNative mode alone.
+    words = (
+        "Same function: outputs and gradients agree at {sizes}, {draws}, in {modes} mode; "
+        "{training} in pynative mode."
+    )
+    training = Phrase("one step of the optimizer" if steps == 1 else "training")
+    return Phrase(words, training=training, **told)
 
 
 def _differs(
@@ -116,6 +132,12 @@ def _differs(
         words = "No mistake of the port found, yet not the same numbers: {cause}."
         return Phrase(words, cause=first[0].words)
     head = _head(forward)
+    wrong = [row for row in forward if row.verdict is Verdict.DIFFERS]
+    forms = [row.problem for row in wrong if row.output == FORM]
+    if forms and (divergence is None or divergence.torch is divergence.mindspore is None):
+        return Phrase("{head}: {what}.", head=head, what=forms[0])
+    if divergence is None and (why := _compiled_alone(forward)):
+        return Phrase("{head}: in graph mode alone outputs differ: {why}.", head=head, why=why)
     if divergence is None:
         if not first:
             return Phrase("{head}; no layer alone explains it.", head=head)
@@ -145,6 +167,18 @@ def _head(forward: Sequence[ForwardRow]) -> Phrase:
     if evaluated == {Verdict.SAME} and Verdict.DIFFERS in trained:
         return Phrase("Same function in evaluation, not in training")
     return Phrase("Not the same function")
+
+
+def _compiled_alone(forward: Sequence[ForwardRow]) -> str:
+    """Return why outputs differ in graph mode where they do not in PyNative mode, or ""."""
+    wrong = [row for row in forward if row.verdict is Verdict.DIFFERS]
+    agree = {
+        (row.size, row.training)
+        for row in forward
+        if row.mode == "pynative" and row.verdict is Verdict.SAME
+    }
+    alone = [row.mode == "graph" and (row.size, row.training) in agree for row in wrong]
+    return wrong[0].problem if wrong and all(alone) else ""
 
 
 def _place(divergence: Divergence) -> str:

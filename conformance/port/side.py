@@ -13,6 +13,7 @@ from conformance.port.model import (
     Backward,
     CallKey,
     Captured,
+    Drop,
     Forward,
     Framework,
     LayerCall,
@@ -66,6 +67,10 @@ class Side(Protocol):
 
     def calibrate(self, inputs: Sequence[Array], seed: int) -> None:
         """Give the model values that make mistakes visible (PyTorch only); see docs/port.md."""
+        ...
+
+    def drops(self, inputs: Sequence[Array]) -> list[Drop]:
+        """Return what one pass in training drops; nothing once all is still."""
         ...
 
     def still(self) -> list[str]:

@@ -46,7 +46,8 @@ class Trained:
 
 def training_suspects(found: Trained) -> list[Suspect]:
     """Return the suspects, likeliest first."""
-    suspects = [*_frozen(found), *_thawed(found), *_gradients(found), *_state(found), *_loss(found)]
+    suspects = [*_frozen(found), *_thawed(found), *_gradients(found), *_state(found)]
+    suspects += [*_compiled_state(found), *_loss(found)]
     suspects += [*_schedule(found), *_optimizer(found)]
     return sorted(suspects, key=lambda item: item.rank)
 
@@ -138,6 +139,17 @@ def _state(found: Trained) -> Iterator[Suspect]:
     cause = Cause(what, listed(names), words, "", None, (still or rows)[0].problem)
     layers = tuple(dict.fromkeys(row.mindspore.rpartition(".")[0] for row in rows))
     yield Suspect(cause, AT, layers, "momentum" if not still else "")
+
+
+def _compiled_state(found: Trained) -> Iterator[Suspect]:
+    """Name running statistics that differ in graph mode alone."""
+    if found.gradients is None or found.graph is None or found.forward is not Verdict.SAME:
+        return
+    right = {row.torch for row in found.gradients.state if row.verdict is Verdict.SAME}
+    rows = [r for r in found.graph.state if r.verdict is Verdict.DIFFERS and r.torch in right]
+    if rows:
+        words = Phrase("{tensors} differ in graph mode alone", tensors=_names(rows))
+        yield Suspect(Cause("state", _names(rows), words, "", None, rows[0].problem), AT)
 
 
 def _loss(found: Trained) -> Iterator[Suspect]:

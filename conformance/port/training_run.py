@@ -43,20 +43,28 @@ class TrainingRun:
     @property
     def gradients(self) -> list[TensorRow]:
         """All rows of the first mode, and of another those whose verdict is another one."""
-        first = list(self.first.gradients) if self.first else []
+        return self._rows(lambda found: found.gradients)
+
+    @property
+    def state(self) -> list[TensorRow]:
+        """Running statistics after one pass in training mode, of modes as `gradients`."""
+        return self._rows(lambda found: found.state)
+
+    @property
+    def eager(self) -> list[TensorRow]:
+        """Running statistics of the first mode alone."""
+        return list(self.first.state) if self.first else []
+
+    def _rows(self, of: Callable[[Differentiated], Sequence[TensorRow]]) -> list[TensorRow]:
+        first = list(of(self.first)) if self.first else []
         told = {(row.torch, row.verdict) for row in first}
         others = [
             replace(row, problem=Phrase("in graph mode: {problem}", problem=row.problem))
             for _, found in self.differentiated[1:]
-            for row in found.gradients
+            for row in of(found)
             if row.verdict is not Verdict.SAME and (row.torch, row.verdict) not in told
         ]
         return [*first, *others]
-
-    @property
-    def state(self) -> list[TensorRow]:
-        """Running statistics after one pass in training mode."""
-        return list(self.first.state) if self.first else []
 
     @property
     def steps(self) -> list[TensorRow]:

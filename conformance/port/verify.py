@@ -17,15 +17,18 @@ from conformance.port.capture import Pass
 from conformance.port.causes import DRAWN, drawing, suspects
 from conformance.port.confirm import confirm
 from conformance.port.divergence import Found, find
+from conformance.port.dropping import Dropping, dropping
 from conformance.port.evidence import Evidence, Kernel, Suspect
 from conformance.port.examine import examine
 from conformance.port.glue import explain
 from conformance.port.guesses import settle
 from conformance.port.holdings import holdings
 from conformance.port.initialisers import initialisers
+from conformance.port.model import Array
 from conformance.port.outputs import draws_random, outputs, random_still
 from conformance.port.phrase import Phrase, counted, listed
 from conformance.port.result import (
+    FORM,
     SEVERITY,
     Divergence,
     ForwardRow,
@@ -78,6 +81,7 @@ class _Verification:
         self.built = torch.read() if plan.calibrated and not plan.loaded else None
         self.both = Both(torch, port, plan)
         self.notes: list[str] = []
+        self.dropping = Dropping()
         self.views: list[Found] = []
         self.formulas: dict[Divergence, str] = {}
         self.hidden: list[Unreached] = []
@@ -105,13 +109,16 @@ class _Verification:
     # Before anything is compared ------------------------------------------------------------------
 
     def _align(self) -> list[Aligned]:
-        inputs = self.both.draw(self.plan.sizes[0], self.plan.draws[0]).inputs
         sides = self.both.torch, self.both.port
         traced = [
-            (inventory.layers, side.trace(inputs))
+            (inventory.layers, side.trace(self._inputs))
             for side, inventory in zip(sides, self.both.inventories, strict=True)
         ]
         return align(traced[0], traced[1], self.both.pairs, self.plan.layers)
+
+    @property
+    def _inputs(self) -> tuple[Array, ...]:
+        return tuple(self.both.draw(self.plan.sizes[0], self.plan.draws[0]).inputs)
 
     def _static(self) -> list[StaticDifference]:
         torch, port = (inventory.layers for inventory in self.both.inventories)
@@ -146,6 +153,7 @@ class _Verification:
     def _still(self) -> None:
         """Compare outputs in training mode, without what draws random numbers."""
         both = self.both
+        self.dropping = dropping(both.torch, both.port, self._inputs)
         layers = sorted({*both.torch.still(), *both.port.still()})
         if layers:
             names = [layer or "(the model)" for layer in layers]
@@ -155,7 +163,7 @@ class _Verification:
         if self.random:
             self.forward.append(_not_compared(self.plan.sizes[0], True, self.random))
         else:
-            self.forward += outputs(both, training=True, modes=self.plan.modes[:1])
+            self.forward += outputs(both, training=True)
         both.give(self.plan.draws[0])
 
     def _random(self) -> str:
@@ -186,12 +194,17 @@ class _Verification:
         on = Pass(self.both.draw(size, draw).inputs, training=training, size=size)
         seen = list(examine(self.both.torch, self.both.port, self.aligned, on, self.plan.memory))
         rows = [row for row in self.forward if (row.size, row.training) == (size, training)]
-        most = max(rows, key=lambda row: SEVERITY.index(row.verdict))
-        found = find(seen, Judgement(most.verdict, most.measures, most.problem), on)
+        rows = [row for row in rows if row.output != FORM]
+        # Layers are called in PyNative mode: what differs in graph mode alone is not theirs.
+        seen_so = [row for row in rows if row.mode == "pynative"] or rows
+        told = [Judgement(row.verdict, row.measures, row.problem) for row in seen_so]
+        nothing = Judgement(Verdict.NOT_COMPARED)
+        most = max(told, key=lambda one: SEVERITY.index(one.verdict), default=nothing)
+        found = find(seen, most, on)
         for item in found.divergences:
             if item.kind == "glue":
-                told = explain(self.both.torch, self.both.port, self.aligned, item, on)
-                self.formulas |= {item: told} if told else {}
+                words = explain(self.both.torch, self.both.port, self.aligned, item, on)
+                self.formulas |= {item: words} if words else {}
         return found
 
     # Training -------------------------------------------------------------------------------------
@@ -204,8 +217,8 @@ class _Verification:
 
     @property
     def wrong(self) -> Verdict:
-        """The worst that is said of outputs."""
-        return worst(row.verdict for row in self.forward)
+        """The worst that is said of the numbers in outputs."""
+        return worst(row.verdict for row in self.forward if row.output != FORM)
 
     # Causes ---------------------------------------------------------------------------------------
 
@@ -216,7 +229,7 @@ class _Verification:
             mistakes=self.both.mistakes,
             forward=self.forward,
             found=self.views,
-            state=self.training.state,
+            state=self.training.eager,
             types={layer.name: layer.type for layer in self.both.inventories[1].layers},
             kernels=self.known.kernels,
             formulas=self.formulas,
@@ -237,6 +250,9 @@ class _Verification:
             self.hidden = unreached(self.both, self.aligned, evidence)
         hidden = {(one.cause.what, layer) for one in self.hidden for layer in one.layers}
         found = [s for s in found if hidden.isdisjoint((s.setting, n) for n in s.layers)]
+        drawn = any(item.setting == DRAWN for item in self.static)
+        if self.dropping.verdict is Verdict.DIFFERS and not drawn:
+            trained.insert(0, self.dropping.suspect)
         return [*self._confirmed(found), *trained]
 
     def _confirmed(self, found: Sequence[Suspect]) -> list[Suspect]:
@@ -253,7 +269,7 @@ class _Verification:
             self.echo(f"{counted(len(first), 'suspect', 'suspects')}: each put right alone")
             first = confirm(first, Attempts(self.both, self.static, again))
         settled = [suspect for suspect in first if suspect.cause.confirmed]
-        if later and (settled or not wrong) and _any_differs(self.training.state):
+        if later and (settled or not wrong) and _any_differs(self.training.eager):
             attempts = Attempts(self.both, self.static, self._state_again)
             if attempts(settled) is not Verdict.SAME:
                 self.echo(f"{counted(len(later), 'suspect', 'suspects')} of training: likewise")
@@ -271,7 +287,7 @@ class _Verification:
         training = self.training
         views = [*(view for view in self.views if view.first), *self.views]
         layers = views[0].rows if views else ()
-        others = training.verdicts
+        others = [*training.verdicts, self.dropping.verdict]
         if any(item.setting == DRAWN for item in self.static):
             others.append(Verdict.DIFFERS)
         causes = tuple(suspect.cause for suspect in found)
@@ -296,7 +312,7 @@ class _Verification:
                 first,
                 causes,
                 steps=len(training.trajectory.rows) if training.trajectory else 0,
-                unclear=training.unclear,
+                unclear=[*training.unclear, *self.dropping.unclear],
             )
         if broken:
             many = "{n} rows of weights have a problem"

@@ -83,7 +83,7 @@ def port(result: PortResult, operations: Collection[str] = ()) -> PortView:
             most,
             [
                 OutputView(
-                    row.size, row.training, row.mode, row.output,
+                    row.size, row.training, row.mode, row.label,
                     measured(row.measures), row.verdict, _reason(row.problem),
                 )
                 for row in result.forward

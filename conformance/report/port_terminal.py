@@ -97,7 +97,7 @@ def _outputs(rows: Sequence[ForwardRow]) -> Table:
         reason = "" if row.measures and _ratio(row.problem) else row.problem
         verdict = f"[{STYLES[row.verdict]}]{row.verdict}[/]" + (reason and f" {escape(reason)}")
         numbers = _measured(row.measures)
-        key = row.size, "train" if row.training else "eval", str(row.output), *numbers, verdict
+        key = row.size, "train" if row.training else "eval", escape(row.label), *numbers, verdict
         found.setdefault(key, []).append(row.mode)
     for (size, kind, output, *shown), modes in found.items():
         table.add_row(size, kind, ", ".join(modes), output, *shown)

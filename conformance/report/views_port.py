@@ -47,7 +47,7 @@ class OutputView:
     size: str
     training: bool
     mode: str
-    output: int
+    output: str
     measured: MeasuredView | None
     verdict: Verdict
     problem: str

@@ -27,6 +27,7 @@ from conformance.worker.port_abstract import (
     Recipe,
 )
 from conformance.worker.port_calls import Array, Key, Recorder
+from conformance.worker.port_drops import Drop
 from conformance.worker.port_errors import SessionError, failure, import_callable
 
 __all__ = ["Abstract", "Arrays", "Differentiated", "Message", "Ran", "Recipe", "Session"]
@@ -37,8 +38,8 @@ class Session(Abstract):
 
     METHODS = (
         "build", "info", "layers", "tensors", "parameters", "read", "write", "load", "save",
-        "convert", "calibrate", "still", "patch", "trace", "run", "replay", "differentiate",
-        "begin", "step",
+        "convert", "calibrate", "drops", "still", "patch", "trace", "run", "replay",
+        "differentiate", "begin", "step",
     )  # fmt: skip
 
     def __init__(self, device: str = "", mode: str = "") -> None:
@@ -174,6 +175,10 @@ class Session(Abstract):
         """See `calibrate`."""
         self.calibrate(_all(inputs), seed)
 
+    def answer_drops(self, inputs: Sequence[Message]) -> list[Drop]:
+        """See `drops`."""
+        return self.drops(_all(inputs))
+
     def answer_layers(self) -> list[Message]:
         """See `layers`."""
         return [{**layer, "settings": plain(layer["settings"])} for layer in self.layers()]
@@ -201,7 +206,8 @@ class Session(Abstract):
             (key, tuple(map(packed, given)), tuple(map(packed, returned)))
             for key, (given, returned) in ran.captured.items()
         ]
-        return {"outputs": tuple(map(packed, ran.outputs)), "captured": captured}
+        outputs = tuple(map(packed, ran.outputs))
+        return {"outputs": outputs, "captured": captured, "form": ran.form}
 
     def answer_replay(
         self, layer: str, inputs: Sequence[Message], training: bool, precision: str, graph: bool

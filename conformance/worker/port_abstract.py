@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.worker.port_calls import Array, Call, Key
+from conformance.worker.port_drops import Drop
 from conformance.worker.port_errors import SessionError
+from conformance.worker.port_form import Form
 
 Message = dict[str, Any]
 Arrays = Sequence[Array]
@@ -49,10 +51,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Ran:
-    """A forward pass: output tensors, flattened, and (inputs, outputs) of captured calls."""
+    """A forward pass: output tensors, flattened, (inputs, outputs) of captured calls, the form.
+
+    Tensors come in the order of the form; ``()`` for one stands for tensors in a row.
+    """
 
     outputs: Arrays
     captured: Mapping[Key, tuple[Arrays, Arrays]] = field(default_factory=dict)
+    form: Form = ()
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,10 @@ class Abstract:
 
     def calibrate(self, inputs: Arrays, seed: int) -> None:
         """Give the model values that make mistakes visible."""
+        raise NotImplementedError
+
+    def drops(self, inputs: Arrays) -> list[Drop]:
+        """Return what one pass in training drops, in the order of execution."""
         raise NotImplementedError
 
     def still(self) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from conformance.worker.port_form import leaves
 from conformance.worker.values import named_fields
 
 Array = np.ndarray[Any, Any]
@@ -183,7 +184,7 @@ class Recorder:
             return
         while (call := self._open.pop()).key[0] != layer:
             pass
-        returned = list(flatten(output, self.tensors.is_tensor))
+        returned = list(leaves(output, self.tensors.is_tensor))
         call.outputs = _shapes(returned)
         if call.key in self.captured:
             self.captured[call.key][1].extend(self.tensors.array(t) for t in returned)

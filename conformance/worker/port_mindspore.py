@@ -17,11 +17,15 @@ from conformance.worker import port_settings_mindspore as known
 from conformance.worker.base import TargetUnavailable
 from conformance.worker.mindspore_ import DEVICES, MindSporeAdapter
 from conformance.worker.port_abstract import Arrays, Differentiated, Message, Ran
-from conformance.worker.port_calls import Array, Call, Key, flatten
+from conformance.worker.port_calls import Array, Call, Key
+from conformance.worker.port_drops import Drop, Listener
 from conformance.worker.port_errors import SessionError
+from conformance.worker.port_form import form, leaves
 from conformance.worker.port_mindspore_cells import (
+    Tensors,
     array,
     copied,
+    dtype,
     is_tensor,
     named_cells,
     tensor,
@@ -164,6 +168,17 @@ class MindSporeSession(Passes):
         """Refuse: calibrated values come from PyTorch's side."""
         raise SessionError("Calibrate", "values are calibrated on PyTorch's side only")
 
+    def drops(self, inputs: Arrays) -> list[Drop]:
+        """Return what one pass in training drops, in PyNative mode."""
+        cells = named_cells(self.model)
+        self.running = []
+        droppers = stillness.droppers(cells)
+        listener = Listener(Tensors(), (), running=self.running, droppers=droppers)
+        functions = stillness.functions_heard(cells, listener)
+        with self.prepared(training=True), stillness.layers_still(cells), functions:
+            self.record(listener, _given(inputs))
+        return listener.drops
+
     def still(self) -> list[str]:
         """Set dropout to 0, in cells and in functions, and stochastic depth too."""
         self.stilled = True
@@ -205,7 +220,8 @@ class MindSporeSession(Passes):
             else:
                 with self.telling(given, graph):
                     output = self.graph(self.model)(*given)
-        return Ran([array(t) for t in flatten(output, is_tensor)], recorder.captured)
+        outputs = [array(t) for t in leaves(output, is_tensor)]
+        return Ran(outputs, recorder.captured, form(output, dtype))
 
     def replay(
         self, layer: str, inputs: Arrays, training: bool, precision: str, graph: bool
@@ -216,7 +232,7 @@ class MindSporeSession(Passes):
         self.running = [layer]
         with self.prepared(training):
             output = self.call(layer, _given(inputs), graph)
-        return [array(t) for t in flatten(output, is_tensor)]
+        return [array(t) for t in leaves(output, is_tensor)]
 
     # Backward and training ----------------------------------------------------------------------
 

@@ -92,6 +92,11 @@ def is_tensor(value: Any) -> bool:
     return isinstance(value, ms.Tensor)
 
 
+def dtype(value: Any) -> str | None:
+    """Return the name of a tensor's dtype, as NumPy spells it; None for what is no tensor."""
+    return str(value.dtype).lower() if is_tensor(value) else None
+
+
 def array(tensor: Any) -> Array:
     """Return a copy of a tensor's values: its own memory may be written to again.
 

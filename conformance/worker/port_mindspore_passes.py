@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -13,9 +14,10 @@ from conformance.worker import port_mindspore_still as stillness
 from conformance.worker import port_settings_mindspore as known
 from conformance.worker import wire
 from conformance.worker.port import Session
-from conformance.worker.port_calls import Array, Call, Key, Recorder, flatten, is_slot, rebuild
+from conformance.worker.port_calls import Array, Call, Key, Recorder, is_slot, rebuild
 from conformance.worker.port_calls import slots as count_slots
 from conformance.worker.port_errors import SessionError
+from conformance.worker.port_form import leaves
 from conformance.worker.port_mindspore_cells import (
     Slot,
     Tensors,
@@ -113,7 +115,7 @@ class Passes(Session):
         for _ in range(2):
             with self.prepared(training=True):
                 output = self.record(self.recorder(), given)
-                outputs.append([array(t) for t in flatten(output, is_tensor)])
+                outputs.append([array(t) for t in leaves(output, is_tensor)])
         if not _differ(*outputs):
             return
         keys = {call.key for call in calls}
@@ -260,8 +262,14 @@ def first(value: Any, path: tuple[Any, ...] = ()) -> tuple[tuple[Any, ...], Any]
         return (path, value) if value.is_floating_point() else None
     items: Any = ()
     if isinstance(value, dict):
-        items = value.items()
+        # A mapping's order means nothing, a record's does: see `port_form.leaves`.
+        known = value.items()
+        items = known if dataclasses.is_dataclass(value) else sorted(known, key=_key)
     elif isinstance(value, tuple | list):
         items = enumerate(value)
     found = (first(member, (*path, key)) for key, member in items)
     return next((f for f in found if f is not None), None)
+
+
+def _key(item: tuple[Any, Any]) -> str:
+    return str(item[0])

@@ -19,15 +19,16 @@ from conformance.worker.port_calls import (
     Call,
     Key,
     Recorder,
-    flatten,
     is_slot,
     rebuild,
     slots,
 )
+from conformance.worker.port_drops import Drop, Listener
 from conformance.worker.port_errors import SessionError
+from conformance.worker.port_form import form, leaves
 from conformance.worker.port_torch_calibrate import calibrate
 from conformance.worker.port_torch_models import TorchModels, seeded
-from conformance.worker.port_torch_modes import Stilled, restore, silence
+from conformance.worker.port_torch_modes import Listening, Stilled, droppers, restore, silence
 
 
 class TorchSession(TorchModels):
@@ -131,6 +132,18 @@ class TorchSession(TorchModels):
             del self.models[precision]
             self.training.pop(precision, None)
 
+    def drops(self, inputs: Arrays) -> list[Drop]:
+        """Return what one pass in training drops."""
+        model = self._model()
+        listener = Listener(self, (), droppers=droppers(model))
+        given = self._given(inputs, "float32")
+        drew = self.drew[:]
+        with self._pass("float32", True, listener), Listening(listener), torch.no_grad():
+            model(*given)
+        # What draws otherwise is not switched off.
+        self.drew = list(dict.fromkeys([*drew, *(layer for layer, *_ in listener.drops)]))
+        return listener.drops
+
     def still(self) -> list[str]:
         """Set dropout to 0, in modules and in functions, and stochastic depth too."""
         found: dict[str, None] = {}
@@ -148,7 +161,8 @@ class TorchSession(TorchModels):
     def trace(self, inputs: Arrays, training: bool) -> list[Call]:
         """Return the calls of atomic layers."""
         recorder = Recorder(self, self._atomic(), watch=_has_nan)
-        outputs = self._forward(inputs, training, "float32", recorder)
+        output = self._forward(inputs, training, "float32", recorder)
+        outputs = list(leaves(output, self.is_tensor))
         if any(map(_has_nan, outputs)):
             where = f", first {recorder.nan}" if recorder.nan else ""
             raise SessionError("NaN", f"the forward pass returns NaN{where}", recorder.nan_layer)
@@ -164,8 +178,9 @@ class TorchSession(TorchModels):
     ) -> Ran:
         """Run forward; `graph` means nothing here."""
         recorder = Recorder(self, self._atomic(), capture)
-        outputs = self._forward(inputs, training, precision, recorder)
-        return Ran([values.array(t) for t in outputs], recorder.captured)
+        output = self._forward(inputs, training, precision, recorder)
+        outputs = [values.array(t) for t in leaves(output, self.is_tensor)]
+        return Ran(outputs, recorder.captured, form(output, self.dtype))
 
     def replay(
         self,
@@ -186,7 +201,7 @@ class TorchSession(TorchModels):
         template: Any = next((t for t in templates if slots(t) == len(given)), None)
         args, kwargs = rebuild(template, is_slot, iter(given)) if template else (given, {})
         with self._pass(precision, training, Recorder(self, ())), torch.no_grad():
-            return [values.array(t) for t in flatten(module(*args, **kwargs), self.is_tensor)]
+            return [values.array(t) for t in leaves(module(*args, **kwargs), self.is_tensor)]
 
     def differentiate(
         self,

@@ -14,8 +14,9 @@ from conformance.worker import port_settings_torch as known
 from conformance.worker import port_torch_values as values
 from conformance.worker import wire
 from conformance.worker.port import Arrays, Session
-from conformance.worker.port_calls import Array, Recorder, flatten, slots
+from conformance.worker.port_calls import Array, Recorder, slots
 from conformance.worker.port_errors import SessionError
+from conformance.worker.port_form import leaves
 from conformance.worker.port_torch_modes import Stilled, widened
 
 FORWARD_SEED = 20_250
@@ -70,6 +71,10 @@ class TorchModels(Session):
         """See ``port_calls.Tensors``."""
         return isinstance(value, torch.Tensor)
 
+    def dtype(self, value: Any) -> str | None:
+        """Return the name of a tensor's dtype; None for what is no tensor."""
+        return str(value.dtype).removeprefix("torch.") if self.is_tensor(value) else None
+
     def array(self, tensor: Any) -> Array:
         """See ``port_calls.Tensors``."""
         return values.array(tensor)
@@ -103,21 +108,19 @@ class TorchModels(Session):
 
     # Passes -----------------------------------------------------------------------------------
 
-    def _forward(
-        self, inputs: Arrays, training: bool, precision: str, recorder: Recorder
-    ) -> list[Any]:
+    def _forward(self, inputs: Arrays, training: bool, precision: str, recorder: Recorder) -> Any:
         with self._pass(precision, training, recorder), torch.no_grad():
             output = self._model(precision)(*self._given(inputs, precision))
         for layer, templates in recorder.templates.items():
             kept = self.templates.setdefault(layer, [])
             counts = set(map(slots, kept))
             kept.extend(t for t in templates if slots(t) not in counts)
-        return list(flatten(output, self.is_tensor))
+        return output
 
     def _loss(self, output: Any, targets: Arrays, precision: str) -> Any:
         given = self._given(targets, precision)
         if self.loss is None:
-            tensors = flatten(output, self.is_tensor)
+            tensors = leaves(output, self.is_tensor)
             first = next((t for t in tensors if t.is_floating_point()), None)
             if first is None:
                 raise SessionError("Loss", "the model returns nothing to differentiate")

@@ -14,6 +14,8 @@ import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from conformance.worker.port_drops import ELEMENTS, OWN, Listener, how, share
+
 _DROPOUTS = {
     *(getattr(functional, f"{kind}dropout{n}") for kind in ("",) for n in ("", "1d", "2d", "3d")),
     *(getattr(functional, name) for name in ("alpha_dropout", "feature_alpha_dropout")),
@@ -87,6 +89,45 @@ def widened() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(before)
+
+
+class Listening(TorchFunctionMode):  # type: ignore[misc]
+    """Inside, a listener hears of every dropout function."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self.listener = listener
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call `func`, and tell of it."""
+        given = dict(kwargs or {})
+        if func in _DROPOUTS:
+            self.listener.hear(func.__name__, args, given, on="alpha" not in func.__name__)
+        elif func is functional.scaled_dot_product_attention:
+            # (query, key, value, attn_mask, dropout_p, ...)
+            self.listener.heard(args[4] if len(args) > 4 else given.get("dropout_p", 0.0), ELEMENTS)
+        elif func is functional.multi_head_attention_forward:
+            bound = inspect.signature(func).bind(*args, **given)
+            bound.apply_defaults()
+            if bound.arguments["training"]:
+                self.listener.heard(bound.arguments["dropout_p"], ELEMENTS)
+        return func(*args, **given)
+
+
+def droppers(model: Any) -> dict[str, tuple[float | None, str]]:
+    """Return by layer what it drops in training, and how: those that `silence` sets to 0."""
+    found: dict[str, tuple[float | None, str]] = {}
+    for layer, module in model.named_modules():
+        values = [share(getattr(module, name, None)) for name in _probabilities(module)]
+        dropped = next((value for value in values if value), 0.0)
+        if isinstance(module, torch.nn.RNNBase) and module.num_layers < 2:
+            continue  # it drops between its layers
+        if dropped:
+            native = type(module).__module__.startswith("torch.nn.")
+            found[layer] = dropped, how(type(module).__name__) if native else OWN
+    return found
 
 
 def silence(model: Any) -> dict[str, list[tuple[Any, str, Any]]]:

@@ -15,6 +15,7 @@ from conformance.port.model import (
     Backward,
     CallKey,
     Captured,
+    Drop,
     Forward,
     Framework,
     LayerCall,
@@ -65,6 +66,7 @@ class FakeSide:
     """`network` calls layers by name: `network(call, *inputs)`, where what is no call is glue."""
 
     info: Mapping[str, Any] = {"framework": "NumPy"}
+    dropped: Sequence[tuple[Any, ...]] = ()
 
     def __init__(
         self,
@@ -129,6 +131,9 @@ class FakeSide:
 
     def calibrate(self, inputs: Sequence[Array], seed: int) -> None:
         """The layers of these tests are made with values that show mistakes."""
+
+    def drops(self, inputs: Sequence[Array]) -> list[Drop]:
+        return [Drop(*told) for told in self.dropped]
 
     def still(self) -> list[str]:
         return []

@@ -124,7 +124,7 @@ def test_every_question_is_answered_across_the_channel(side: Side) -> None:
     assert side.still() == ["dropout"]
     assert side.trace([X]) == [
         LayerCall(CallKey("twice"), ((1, 3),), ((1, 3),)),
-        LayerCall(CallKey("last"), ((1, 3),), ((1, 3), (1, 3), (1, 1))),
+        LayerCall(CallKey("last"), ((1, 3),), ((1, 3), (1, 1), (1, 3))),  # by their keys
     ]
     backward = side.differentiate([X], [X + 1])
     assert backward.loss == 2.0

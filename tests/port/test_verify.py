@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,24 @@ class Wider(FakeSide):
         if len(inputs[0]) != 15:
             return ran
         return Forward(tuple(np.vstack([y, y[:1]]) for y in ran.outputs), ran.captured)
+
+
+class Unmoved(FakeSide):
+    """A port whose running statistics stay as they are when it is compiled."""
+
+    def differentiate(self, *args: Any, **kwargs: Any) -> Backward:
+        found = super().differentiate(*args, **kwargs)
+        own = {name: self.values["float32"][name] for name in found.state}
+        return replace(found, state=own) if kwargs.get("graph") else found
+
+
+class Otherwise(FakeSide):
+    """A port that returns three times as much in training, compiled."""
+
+    def run(self, inputs: Sequence[Array], **kwargs: Any) -> Forward:
+        ran = super().run(inputs, **kwargs)
+        times = 3 if kwargs.get("graph") and kwargs.get("training") else 1
+        return replace(ran, outputs=tuple(times * y for y in ran.outputs))
 
 
 class Kinked(FakeSide):
@@ -104,6 +123,35 @@ def test_gradients_are_told_whichever_mode_ran(modes: Sequence[Mode]) -> None:
     found = verified(modes=modes)
     assert len({row.torch for row in found.gradients}) == 6
     assert len(found.gradients) == 6
+
+
+def test_running_statistics_are_compared_in_every_mode() -> None:
+    found = verified(Unmoved)
+    assert found.verdict is Verdict.DIFFERS
+    assert [row.verdict for row in found.state] == [Verdict.SAME] * 2 + [Verdict.DIFFERS] * 2
+    assert found.sentence == (
+        "Same function forward, but it does not train alike: "
+        "bn.running_mean, bn.running_var differ in graph mode alone."
+    )
+    assert verified(Unmoved, modes=["pynative"]).verdict is Verdict.SAME
+
+
+def test_outputs_in_training_are_compared_in_every_mode() -> None:
+    found = verified(Otherwise)
+    wrong = {(row.mode, row.training) for row in found.forward if row.verdict is Verdict.DIFFERS}
+    assert (found.verdict, wrong) == (Verdict.DIFFERS, {("graph", True)})
+    assert found.sentence.startswith("Not the same function: in graph mode alone outputs differ")
+    assert found.divergences == ()
+    assert verified(Otherwise, modes=["pynative"]).verdict is Verdict.SAME
+
+
+def test_the_sentence_says_in_which_modes_each_part_was_seen() -> None:
+    assert verified().sentence == (
+        "Same function: outputs and gradients agree at even, odd, 3 draws each, in pynative, "
+        "graph mode; training in pynative mode."
+    )
+    told = "Same function: outputs, gradients and training agree at even, odd"
+    assert verified(modes=["pynative"]).sentence.startswith(told)
 
 
 def test_outputs_of_another_shape_are_looked_into_where_they_are() -> None:

@@ -160,6 +160,17 @@ class NaN(nn.Cell):
         return ops.sqrt(x - 5.0)
 
 
+class Heads(nn.Cell):
+    """Outputs in a dict whose first key is not the first that is put in, with what is no tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = ms.Parameter(ms.Tensor([2.0], ms.float32))
+
+    def construct(self, x: Any) -> Any:
+        return {"b": (x > 0, 0.5, None, True), "a": x * self.scale}
+
+
 FAULTS: dict[str, Any] = {
     "instance": lambda: nn.InstanceNorm2d(2),
     "graph": NoGraph,

@@ -19,6 +19,7 @@ from conformance.worker import wire
 from conformance.worker.port import Session, arrays, packed, plain, unpacked
 from conformance.worker.port_calls import Array, Recorder, Trail, flatten, is_slot, rebuild, slots
 from conformance.worker.port_errors import SessionError, failure, import_callable
+from conformance.worker.port_form import form, leaves
 
 Pair = namedtuple("Pair", ["left", "right"])
 
@@ -55,6 +56,34 @@ NESTED = (
 
 def test_tensors_come_out_left_to_right() -> None:
     assert [int(t) for t in flatten(NESTED, is_tensor)] == list(range(1, 10))
+
+
+def test_outputs_come_in_the_order_of_their_form() -> None:
+    """A mapping's by its keys, a record's by its fields, whichever way they were put in."""
+    assert [int(t) for t in leaves(NESTED, is_tensor)] == [1, 2, 4, 3, 5, 6, 7, 8, 9]
+    held = [
+        {"b": number(2), "a": (number(1), None)},
+        Pair(number(3), "on"),
+        Output(logits=number(4)),
+        0.5,
+        True,
+        2**70,
+        object(),
+    ]
+    t = ("tensor", "int64")
+    found = form(held, lambda value: value.dtype.name if is_tensor(value) else None)
+    assert found == (
+        "items",
+        (
+            ("keys", (("a", ("items", (t, ("none",)))), ("b", t))),
+            ("fields", (("left", t), ("right", ("text", "on")))),
+            ("fields", (("logits", t), ("hidden", ("none",)), ("label", ("text", "none")))),
+            ("number", 0.5),
+            ("number", True),
+            ("text", str(2**70)),
+            ("other", "object"),
+        ),
+    )
 
 
 def test_a_call_is_rebuilt_with_other_tensors_and_its_own_types() -> None:

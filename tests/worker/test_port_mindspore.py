@@ -277,8 +277,18 @@ def test_a_captured_call_is_replayed_as_it_was_made(ask: Asked, graph: bool) -> 
 def test_outputs_are_flattened_left_to_right(ask: Asked, graph: bool) -> None:
     ask.build("Nested")
     outputs = ask.outputs(inputs=[X[:, None]], graph=graph)
-    assert [o.shape for o in outputs] == [(2, 1, 2), (1, 2, 2), (1, 2, 2)]
-    np.testing.assert_array_equal(outputs[0][:, 0], outputs[1][0])
+    assert [o.shape for o in outputs] == [(1, 2, 2), (1, 2, 2), (2, 1, 2)]
+    np.testing.assert_array_equal(outputs[2][:, 0], outputs[0][0])  # "last" before "states"
+
+
+@GRAPH
+def test_the_form_of_outputs_is_told(ask: Asked, graph: bool) -> None:
+    ask.build("Heads")
+    y, flag = ("tensor", "float32"), ("tensor", "bool")
+    rest = ("items", (flag, ("number", 0.5), ("none",), ("number", True)))
+    assert ask("run", inputs=[X], graph=graph)["form"] == ("keys", (("a", y), ("b", rest)))
+    loss = ask("differentiate", inputs=[X], targets=[], graph=graph)["loss"]
+    assert loss == pytest.approx(float((2 * X * wire.cotangent(X.shape, 0)).sum()), rel=1e-5)
 
 
 @GRAPH
@@ -323,6 +333,17 @@ def test_a_patch_shows_in_both_modes(ask: Asked, graph: bool) -> None:
     np.testing.assert_allclose(out, X / np.sqrt(2), rtol=1e-6)
 
 
+DROPS = [
+    ("one", 0.5, "elements"),
+    ("two", 0.5, "channels"),
+    ("kept", 0.5, "elements"),
+    ("kept", 0.5, "elements"),
+    ("bare", 0.5, "own"),
+    ("path", 0.5, "own"),
+    ("attention", 0.5, "elements"),
+]
+
+
 @GRAPH
 def test_still_switches_off_every_dropout(ask: Asked, graph: bool) -> None:
     ask.build("Dropping")
@@ -334,6 +355,10 @@ def test_still_switches_off_every_dropout(ask: Asked, graph: bool) -> None:
     (stilled,) = ask.outputs(inputs=[x], training=True, graph=graph)
     np.testing.assert_allclose(stilled, evaluated, rtol=1e-5, atol=1e-7)
     ask("trace", inputs=[x], training=True)
+    ask.build("Dropping")
+    for _ in range(2):  # and what it switches off meanwhile is put back
+        found = [(layer, share, how) for layer, share, how, _ in ask("drops", inputs=[x])]
+        assert found == DROPS
     ask.build("Functions")
     (drawn,) = ask.outputs(inputs=[np.ones((64,), np.float32)], training=True, graph=graph)
     assert 0 in drawn, "the function is what it was for other models"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from conformance.errors import PortFailed
-from conformance.port.model import CallKey, Precision
+from conformance.port.model import CallKey, Drop, Precision
 from conformance.port.remote import Build, RemoteSide
 from conformance.run.target import parse
 from conformance.worker import wire
@@ -321,9 +321,33 @@ def test_outputs_of_every_form_are_flattened() -> None:
             return Named({"a": x, "b": None}, [i, (x.max(0), 3)])
 
     made = side(Forms())
-    outputs = made.run([np.eye(2, dtype=np.float32), np.array([1, 2])]).outputs
+    ran = made.run([np.eye(2, dtype=np.float32), np.array([1, 2])])
+    outputs = ran.outputs
     assert [o.shape for o in outputs] == [(2, 2), (2,), (2,), (2,)]
     assert outputs[1].dtype == np.int64
+    x, i = ("tensor", "float32"), ("tensor", "int64")
+    rest = "items", (i, ("items", (("fields", (("values", x), ("indices", i))), ("number", 3))))
+    assert ran.form == (
+        "fields",
+        (("logits", ("keys", (("a", x), ("b", ("none",))))), ("aux", rest)),
+    )
+
+
+def test_without_a_loss_the_first_output_by_its_key_is_differentiated() -> None:
+    class Heads(Small):
+        def __init__(self, *order: str) -> None:
+            super().__init__()
+            self.order = order
+
+        def forward(self, x: Any) -> Any:
+            y = super().forward(x)
+            return {name: y * (1 + "ab".index(name)) for name in self.order}
+
+    losses = set()
+    for order in ("ab", "ba"):
+        torch.manual_seed(0)
+        losses.add(side(Heads(*order)).differentiate([IMAGES], []).loss)
+    assert len(losses) == 1
 
 
 def test_checkpoints_come_back(tmp_path: Path) -> None:
@@ -427,7 +451,16 @@ def test_what_is_random_in_training_is_stilled_and_told() -> None:
     x = R.randn(64, 4).astype(np.float32)
     quiet = made.run([x]).outputs[0]
     assert not np.array_equal(made.run([x], training=True).outputs[0], quiet)
+    assert made.drops([x]) == [
+        Drop("drop", 0.3, "elements", ((64, 4),)),
+        Drop("path", 0.5, "own", ((64, 4),)),
+        Drop("attention", 0.5, "elements", ((64, 1, 4),) * 3),
+        Drop("inner", 0.5, "elements"),
+        Drop("inner", 0.5, "alpha"),
+        Drop("inner", 0.5, "elements"),
+    ]
     assert made.still() == ["drop", "path", "attention", "slope", "inner"]
+    assert made.drops([x])[0].layer == "inner"  # layers drop nothing any more
     np.testing.assert_allclose(made.run([x], training=True).outputs[0], quiet, rtol=2e-5, atol=1e-6)
     made.differentiate([x], [], precision="float64")
 
@@ -439,6 +472,9 @@ def test_what_stays_random_is_not_compared() -> None:
 
     made = side(nn.Sequential(nn.Linear(2, 2), Noise(), nn.ReLU()))
     x = np.ones((1, 2), np.float32)
+    assert made.drops([x]) == []
+    assert made.still() == []  # it is not switched off
+    made = side(nn.Sequential(nn.Linear(2, 2), Noise(), nn.ReLU()))
     made.run([x], training=True)
     assert made.still() == ["1"]
     made.run([x])
