@@ -75,13 +75,14 @@ class Kinked(FakeSide):
 
 
 class OneKink(Kinked):
-    """Twice a single step is made, then three series: the first of these is driven off."""
+    """Once it is begun to see that it can be, twice a single step is made, then come three series:
+    the first of these is driven off."""
 
-    off = (3,)
+    off = (4,)
 
 
 class AlwaysOff(Kinked):
-    off = (3, 4, 5)
+    off = (4, 5, 6)
 
 
 def draw(size: str, seed: int) -> tuple[list[Array], list[Array]]:
