@@ -505,10 +505,10 @@ def test_a_layer_of_one_side_only_is_1_and_named(real: Port) -> None:
     assert (code, result["verdict"]) == (1, "differs")
     first = out.splitlines()[0]
     assert first.startswith("Not the same function: parts between act and last")
-    assert "only the port calls extra there" in first
+    assert "only the port calls extra (Dense) there" in first
     rows = [row for row in result["layers"] if row["problem"] == "only in the port"]
     assert [row["mindspore"]["layer"] for row in rows] == ["extra"]
-    assert "weights: extra.weight: not set: no tensor of PyTorch's" in out
+    assert "cause: extra.weight: not set: no tensor of PyTorch's" in out
 
 
 @pytest.mark.frameworks
