@@ -300,6 +300,8 @@ def entry() -> None:
     try:
         app(standalone_mode=True)
     except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):
+            sys.exit(2)  # Nobody reads any more, so nobody is told.
         if isinstance(ended.__context__, OSError):
             _end(f"output: {ended.__context__.strerror}", 2)
         if isinstance(ended.__context__, typer.Abort) or ended.code == INTERRUPTED:

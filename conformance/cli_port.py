@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,24 +15,21 @@ VERIFY = "verify"
 
 
 class _VerifiesByDefault(TyperGroup):
-    """``port port.yaml`` is ``port verify port.yaml``."""
+    """``port port.yaml`` is ``port verify port.yaml``, and ``port --help`` tells of its options."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+        if args and args[0] not in self.commands:
+            near = difflib.get_close_matches(args[0], self.commands, n=1)
+            if near and not Path(args[0]).exists():
+                ctx.fail(f"No file {args[0]!r}, and no such command; did you mean {near[0]}?")
             args = [VERIFY, *args]
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, args or [VERIFY, *ctx.help_option_names[:1]])
 
 
 app = typer.Typer(
     cls=_VerifiesByDefault,
-    no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="""Verify a ported model: is the MindSpore port the same function as the original?
-
-`conformance port port.yaml` builds both models, each in its own interpreter, gives them the same
-values, and says in one sentence whether they are the same function; if not, the first layer where
-they part and why. `conformance port map port.yaml` proposes rules for the names of weights.
-""",
+    help="Verify a ported model: is the MindSpore port the same function as the original?",
 )
 
 Config = Annotated[
@@ -67,7 +65,13 @@ def verify(
         typer.Option(help="Write the converted weights: .ckpt or .safetensors."),
     ] = None,
 ) -> None:
-    """Build both models, compare them from weights to training, and leave a page.
+    """Verify a ported model: is the MindSpore port the same function as the original?
+
+    `conformance port port.yaml` builds both models, each in its own interpreter, gives them the
+    same values, compares them from weights to training, says in one sentence what came of it, and
+    leaves a page: the first layer where they part, and why.  The word `verify` may be left out.
+
+    `conformance port map port.yaml` proposes rules for the names of weights.
 
     Exit code 1: the port differs, or the evidence does not resolve it.
     Exit code 2: the configuration is wrong.

@@ -20,6 +20,7 @@ from conformance.port.config import DEFAULT_SIZE, MODES, Mode, Weights
 from conformance.port.model import Array
 from conformance.port.remote import LocalSide
 from conformance.port.result import PortResult
+from conformance.port.ruled import RuleError
 from conformance.port.side import Side
 from conformance.port.verify import Known, verify
 from conformance.report import port_pages
@@ -46,7 +47,7 @@ def verify_port(
     sizes: Sequence[str] = (DEFAULT_SIZE,),
     seeds: int = 5,
     values: Values = "calibrated",
-    names: Mapping[str, str | tuple[str, str]] | None = None,
+    rules: Mapping[str, str | tuple[str, str]] | None = None,
     ignore: Mapping[str, Sequence[str]] | None = None,
     layers: Mapping[str, str] | None = None,
     modes: Sequence[Mode] = MODES,
@@ -69,8 +70,9 @@ def verify_port(
 
     `values` are "calibrated", so that mistakes show; "as-built": PyTorch's own, given to the port;
     or "loaded": each side keeps its own, as where the port has loaded a converted checkpoint.
-    `names` are rules: a regular expression of PyTorch's names, and MindSpore's name or a pair of
-    that and a transform; `ignore` has lists of expressions by framework; `layers` aligns layers.
+    `rules` say which tensor is which: a regular expression of PyTorch's names, and MindSpore's name
+    or a pair of that and a transform; `ignore` has lists of expressions by framework; `layers`
+    aligns layers.
 
     Writes the page into the folder `out`, if given.  Raises CallerError for arguments that cannot
     be, PortFailed when a model cannot be run.
@@ -88,7 +90,7 @@ def verify_port(
         modes=list(modes),
         calibrated=values == "calibrated",
         loaded=values == "loaded",
-        weights=_weights(names or {}, ignore or {}),
+        weights=_weights(rules or {}, ignore or {}),
         layers=dict(layers or {}),
         steps=steps if optimizer else 0,
         memory=memory,
@@ -97,7 +99,10 @@ def verify_port(
     known = _knowledge(None if cases is None else Path(cases))
     trained = loss, optimizer, schedule
     with _sides(torch_model, mindspore_cell, trained) as (torch, port):
-        result = porting.noted(verify(torch, port, plan, known, echo), known)
+        try:
+            result = porting.noted(verify(torch, port, plan, known, echo), known)
+        except RuleError as error:
+            raise CallerError(str(error).replace("weights.rules", "rules")) from None
     if out is not None:
         port_pages.write(result, Path(out))
     return result
@@ -121,19 +126,19 @@ def _checked(plan: Plan, values: str) -> None:
 
 
 def _weights(
-    names: Mapping[str, str | tuple[str, str]], ignore: Mapping[str, Sequence[str]]
+    rules: Mapping[str, str | tuple[str, str]], ignore: Mapping[str, Sequence[str]]
 ) -> Weights:
-    rules = []
-    for pattern, told in names.items():
+    made = []
+    for pattern, told in rules.items():
         target, transform = (told, "") if isinstance(told, str) else told
-        rules.append({"torch": pattern, "mindspore": target, "transform": transform})
+        made.append({"torch": pattern, "mindspore": target, "transform": transform})
     try:
         return Weights.model_validate(
-            {"rules": rules, "ignore": {key: list(value) for key, value in ignore.items()}}
+            {"rules": made, "ignore": {key: list(value) for key, value in ignore.items()}}
         )
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])).replace("rules", "names", 1)
+        where = ".".join(map(str, first["loc"]))
         raise CallerError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
@@ -157,10 +162,17 @@ def _sides(
                 if error.kind != "Build":
                     raise
                 words = str(error).rpartition("what it built is ")[2]
-                raise CallerError(f"the {framework} model is {words}") from None
+                swapped = _of(torch_model, "mindspore") and _of(mindspore_cell, "torch")
+                hint = "; the two are swapped: PyTorch's comes first" if swapped else ""
+                raise CallerError(f"the {framework} model is {words}{hint}") from None
             stack.callback(side.close)
             sides.append(side)
         yield sides[0], sides[1]
+
+
+def _of(model: Any, framework: str) -> bool:
+    """Whether the class of `model` is made of one of `framework`'s."""
+    return any(base.__module__.partition(".")[0] == framework for base in type(model).__mro__)
 
 
 def _drawn(what: str, source: Source, size: str, seed: int) -> list[Array]:

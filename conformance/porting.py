@@ -13,7 +13,7 @@ import typer
 from conformance import destinations
 from conformance.corpus import loader
 from conformance.errors import CallerError, ConformanceError, HarnessError
-from conformance.port import checkpoint, kernels, static
+from conformance.port import checkpoint, kernels, signature, static
 from conformance.port import propose as proposing
 from conformance.port.both import Both, Plan
 from conformance.port.located import located
@@ -95,9 +95,10 @@ def propose(config: Path, *, timeout: float) -> None:
     file = load(config)
     with located(file), sides(file, timeout) as (torch, port):
         inventories = Inventory.of(torch), Inventory.of(port)
-    rows = map_weights(*inventories, file.config.weights)
+        rows = map_weights(*inventories, file.config.weights)
     typer.echo(proposing.table(rows))
-    typer.echo(proposing.as_yaml(proposing.propose(*inventories, file.config.weights)), nl=False)
+    proposals = proposing.propose(*inventories, file.config.weights)
+    typer.echo(proposing.as_yaml(proposals, rows), nl=False)
     raise typer.Exit(1 if any(row.problem for row in rows) else 0)
 
 
@@ -120,12 +121,11 @@ def _knowledge(cases: Path, folder: Path) -> Known:  # noqa: ARG001
 
 
 def noted(result: PortResult, known: Known | None) -> PortResult:
-    """Return `result` with a note where no corpus was at hand."""
-    if known is not None:
+    """Return `result` with a note where no corpus was at hand, and something is to be explained."""
+    if known is not None or result.verdict is Verdict.SAME:
         return result
     words = Phrase(
-        "no corpus in {folder}: causes lead to no pages, and kernels that are known to be less "
-        "exact are not told from mistakes",
+        "no corpus in {folder}, so pages and less exact kernels are not known; --cases names one",
         folder=str(CASES),
     )
     return replace(result, notes=(*result.notes, words))
@@ -158,11 +158,14 @@ def sides(file: PortFile, timeout: float) -> Iterator[tuple[Side, Side]]:
         for framework in ("torch", "mindspore"):
             side = started_side(file, framework, timeout)
             stack.callback(side.close)
+            signature.check(file, framework, side.ask("parameters"))
+            if (weights := file.config.side(framework).weights) is not None:
+                side.load(str(file.resolve(weights)))
             started.append(side)
         yield started[0], started[1]
 
 
-def started_side(file: PortFile, framework: Framework, timeout: float) -> Side:
+def started_side(file: PortFile, framework: Framework, timeout: float) -> RemoteSide:
     """Return the model of `framework` in a worker of its own."""
     config = file.config.side(framework)
     target = Target(framework, framework, device=config.device, env=tuple(config.env.items()))
@@ -170,10 +173,7 @@ def started_side(file: PortFile, framework: Framework, timeout: float) -> Side:
         target = replace(target, python=str(file.resolve(config.python)))
     told = file.message(framework, MODEL_SEED)
     told.pop("dtype")
-    side = RemoteSide(target, Build(**told, folder=file.path.parent), timeout=timeout)
-    if config.weights is not None:
-        side.load(str(file.resolve(config.weights)))
-    return side
+    return RemoteSide(target, Build(**told, folder=file.path.parent), timeout=timeout)
 
 
 def _writable(config: Path, out: Path, files: Mapping[str, Path | None]) -> None:
@@ -201,8 +201,9 @@ def kept(torch: Side, port: Side, plan: Plan, path: Path) -> None:
     held = port.read()
     both = Both(torch, port, replace(plan, calibrated=False, loaded=False))
     both.give(plan.draws[0])
+    brought = {name: value for name, value in port.read().items() if name not in both.unsaved}
     path.parent.mkdir(parents=True, exist_ok=True)
-    lost = checkpoint.write(port, port.read(), str(path.absolute()))
+    lost = checkpoint.write(port, brought, str(path.absolute()))
     port.write(held)
     if lost:
         raise HarnessError(f"{path}: {len(lost)} tensors did not come back: {', '.join(lost)}")

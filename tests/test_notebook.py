@@ -208,14 +208,16 @@ def test_values_that_each_side_has_loaded_are_compared_as_they_are() -> None:
 
 
 def test_names_and_tensors_to_ignore_are_rules() -> None:
-    names = {r"conv\.(weight|bias)": r"first.\1"}
-    result = verified(Cell(), names=names, ignore={"torch": [".*tracked"]}, seeds=1)
-    rules = {row.torch: row.rule for row in result.weights}
-    assert rules["conv.weight"].startswith("weights.rules, number 1")
-    assert rules["bn.num_batches_tracked"].startswith("ignored")
+    rules = {r"conv\.(weight|bias)": r"first.\1"}
+    result = verified(Cell(), rules=rules, ignore={"torch": [".*tracked"]}, seeds=1)
+    told = {row.torch: row.rule for row in result.weights}
+    assert told["conv.weight"].startswith("weights.rules, number 1")
+    assert told["bn.num_batches_tracked"].startswith("ignored")
     assert result.verdict is Verdict.SAME
-    with pytest.raises(CallerError, match=r"^names\.0: .*regular expression"):
-        verified(Cell(), names={"(": ""})
+    with pytest.raises(CallerError, match=r"^rules\.0: .*regular expression"):
+        verified(Cell(), rules={"(": ""})
+    with pytest.raises(CallerError, match=r"^rules\.0\.torch: covn matches .*did you mean conv\?"):
+        verified(Cell(), rules={"covn": "first"})
 
 
 def test_inputs_may_be_tensors_of_either_framework() -> None:
@@ -241,8 +243,11 @@ def test_arguments_that_cannot_be_are_the_callers(change: dict[str, Any], said: 
 
 
 def test_models_in_the_other_order_are_told() -> None:
-    with pytest.raises(CallerError, match=r"^the torch model is a Cell, not a torch\.nn\.Module$"):
+    said = r"the torch model is a Cell, not a torch\.nn\.Module"
+    with pytest.raises(CallerError, match=f"^{said}; the two are swapped: PyTorch's comes first$"):
         conformance.verify_port(Cell(), Torch(), X)
+    with pytest.raises(CallerError, match=f"^{said}$"):
+        conformance.verify_port(Cell(), Cell(), X)
     with pytest.raises(CallerError, match=r"^the mindspore model is a Torch, not a mindspore"):
         conformance.verify_port(Torch(), Torch(), X)
     assert not ms.get_context("pynative_synchronize")
@@ -258,4 +263,5 @@ def test_without_a_corpus_the_result_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert any("no corpus in cases" in note for note in verified(Cell(), seeds=1).notes)
+    told = [verified(cell, seeds=1).notes for cell in (Cell(eps=0.1), Cell())]
+    assert [any("no corpus in cases" in note for note in notes) for notes in told] == [True, False]

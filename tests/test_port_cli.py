@@ -61,6 +61,14 @@ CHAINS = """
     def chain(last="twice"):
         return Model(first=twice, second=globals()[last])
 
+    def one(x):
+        return x
+
+    def single():
+        made = Model(first=twice)
+        made.forward = one
+        return made
+
     def broken(depth=2):
         return Model(first=[twice][depth])
 
@@ -151,6 +159,8 @@ def port(tmp_path: Path) -> Port:
 def test_a_file_that_is_not_there_is_2(port: Port) -> None:
     code, _, said = port.run("prot.yaml")
     assert (code, said) == (2, "prot.yaml: no such file; docs/port.md shows what it holds")
+    code, _, said = port.run(".")
+    assert (code, said) == (2, ".: this is a folder; name the port.yaml in it")
 
 
 def test_a_callable_that_is_not_there_is_2_with_its_place(port: Port) -> None:
@@ -201,6 +211,30 @@ def test_a_layer_that_is_none_is_2_with_its_place(port: Port) -> None:
     assert "'third'" in said
 
 
+def test_an_input_too_many_is_2_with_its_place(port: Port) -> None:
+    port.changed(torch="models:single", inputs={"x": {"randn": [4, 3]}, "extra": {"rand": [2]}})
+    code, _, said = port.run()
+    assert code == 2
+    words = "inputs.extra: the torch model's one takes 1 input (x), and this is one more"
+    assert said == f"{port.place('rand:')}: {words}"
+
+
+def test_a_checkpoint_that_is_none_is_2_with_its_place(port: Port) -> None:
+    (port.folder / "w.pt").write_text("hello", encoding="utf-8")
+    port.changed(torch={"build": "models:chain", "weights": "w.pt"})
+    code, _, said = port.run()
+    assert code == 2
+    assert said.startswith(f"{port.place('w.pt')}: {port.folder}/w.pt is no checkpoint")
+
+
+def test_a_rule_that_says_nothing_of_the_models_is_2_with_its_place(port: Port) -> None:
+    port.changed(weights={"rules": [{"torch": "zz", "mindspore": "w"}]})
+    for command in ([], ["map"]):
+        code, _, said = port.run(*command, "port.yaml")
+        words = "weights.rules.0.torch: zz matches no tensor of PyTorch's"
+        assert (code, said) == (2, f"{port.place('zz')}: {words}")
+
+
 def test_a_checkpoint_that_could_not_be_written_is_2_before_anything_runs(port: Port) -> None:
     code, _, said = port.run("port.yaml", "--save", "x.npz")
     assert code == 2
@@ -234,6 +268,22 @@ def test_a_corpus_that_is_not_there_is_2(port: Port) -> None:
     code, _, said = port.run("port.yaml", "--cases", "elsewhere")
     assert (code, said) == (2, "elsewhere: no case file here; case files end in .yaml")
     assert not (port.folder / "built").exists()
+
+
+def test_a_command_that_is_none_is_2_with_the_one_it_is_like(port: Port) -> None:
+    process = port.start("mpa", "port.yaml")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "did you mean map?" in err
+
+
+@pytest.mark.parametrize("given", [["--help"], []])
+def test_help_tells_of_the_configuration_and_of_every_option(port: Port, given: list[str]) -> None:
+    process = port.start(*given)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    for word in ("CONFIG", "--json", "--save", "--out", "--seeds", "--cases", "port map"):
+        assert word in out
 
 
 # Models that cannot be built or run ---------------------------------------------------------------
@@ -402,7 +452,7 @@ def test_a_right_port_is_0_with_everything_that_was_asked_for(real: Port) -> Non
     assert out.splitlines()[0] == (
         "Same function: outputs agree at default, 2 draws each, in pynative mode."
     )
-    assert "no corpus in cases" in out  # this folder has none
+    assert "no corpus" not in out  # this folder has none, and nothing is to be explained
     assert (real.folder / "made" / "converted.ckpt").stat().st_size > 400
     assert (real.folder / "site" / "ports" / "some.html").is_file()
     assert result["config"]["port"] == "some"
@@ -491,4 +541,6 @@ def test_a_map_is_0_where_complete_and_1_where_not(real: Port) -> None:
     code, out, _ = real.changed().run("map", "port.yaml")
     assert code == 0
     assert "No rules are needed" in out
-    assert real.changed(mindspore__arguments={"extra": True}).run("map", "port.yaml")[0] == 1
+    code, out, _ = real.changed(mindspore__arguments={"extra": True}).run("map", "port.yaml")
+    assert code == 1
+    assert "No rules are needed" not in out

@@ -10,10 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from conformance import parallel
-from conformance.corpus import yamlmarks
+from conformance.corpus import invalid, yamlmarks
 from conformance.corpus.expand import ExpandedCase, expand
 from conformance.corpus.rules import broken_rules
 from conformance.corpus.schema import Operation
@@ -140,50 +139,7 @@ def _document(path: str, text: str, folder: Path, marked: yamlmarks.Marked) -> D
     try:
         operation = Operation.model_validate(marked.data)
     except ValidationError as error:
-        raise CorpusError(schema_problems(path, marked, error)) from None
+        raise CorpusError(
+            invalid.problems(path, marked, error, Operation.model_json_schema())
+        ) from None
     return Document(path, text, operation, marked, folder)
-
-
-UNKNOWN_KEY = "unknown key; `conformance schema` lists the known ones"
-
-
-def schema_problems(
-    path: str, marked: yamlmarks.Marked, error: ValidationError, unknown_key: str = UNKNOWN_KEY
-) -> list[Problem]:
-    """One problem for each place; `unknown_key` is said of a key that the schema does not have.
-
-    Of what the branches of a union complain about one value, the deepest complaint is kept: it is
-    the branch the author meant.
-    """
-    items = error.errors(include_url=False)
-    places = [_in_document(item["loc"], marked) for item in items]
-    found: dict[tuple[int, int], str] = {}
-    for item, where in zip(items, places, strict=True):
-        of_a_union = len(where) < len(item["loc"]) and item["type"] != "missing"
-        deeper = any(len(p) > len(where) and p[: len(where)] == where for p in places)
-        if not (of_a_union and deeper):
-            name = ".".join(map(str, where))
-            message = _message(item, unknown_key)
-            found.setdefault(marked.place(where), f"{name}: {message}" if name else message)
-    return [Problem(path, *place, message) for place, message in found.items()]
-
-
-def _message(item: ErrorDetails, unknown_key: str) -> str:
-    if item["type"] == "extra_forbidden":
-        return unknown_key
-    if item["type"] == "missing":
-        return f"{item['loc'][-1]!r} is required"
-    message = item["msg"].removeprefix("Value error, ")
-    given = item.get("input")
-    if item["type"] != "value_error" and isinstance(given, str | int | float | bool):
-        message += f"; found {str(given)[:80]!r}"
-    return message
-
-
-def _in_document(loc: tuple[int | str, ...], marked: yamlmarks.Marked) -> yamlmarks.Path_:
-    """Drop the steps pydantic adds for unions and aliases, which the document does not have."""
-    path: yamlmarks.Path_ = ()
-    for step in loc:
-        if (*path, step) in marked.marks:
-            path = (*path, step)
-    return path

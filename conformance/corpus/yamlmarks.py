@@ -35,16 +35,21 @@ _DATE = "tag:yaml.org,2002:timestamp"
 
 @dataclass
 class Marked:
-    """Plain data, and line and column (1-based) of the value at each path."""
+    """Plain data, and line and column (1-based) of the value at each path, and of its key."""
 
     data: Any
     marks: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
 
     def place(self, path: Path_) -> tuple[int, int]:
         """Return the place of the deepest value known on the way to `path`."""
         while path and path not in self.marks:
             path = path[:-1]
         return self.marks.get(path, (1, 1))
+
+    def key_place(self, path: Path_) -> tuple[int, int]:
+        """Return the place of the key that `path` ends with, or of the value where it is none."""
+        return self.keys.get(path) or self.place(path)
 
 
 def key(text: str) -> str:
@@ -89,10 +94,11 @@ class _Builder:
     def __init__(self, name: str, constructor: SafeConstructor) -> None:
         self.name, self.constructor = name, constructor
         self.marks: dict[Path_, tuple[int, int]] = {}
+        self.keys: dict[Path_, tuple[int, int]] = {}
         self.seen: set[int] = set()
 
     def build(self, node: Any) -> Marked:
-        return Marked(self.value(node, ()), self.marks)
+        return Marked(self.value(node, ()), self.marks, self.keys)
 
     def fail(self, node: Any, message: str) -> CorpusError:
         return CorpusError([Problem(self.name, *_place(node), message)])
@@ -132,6 +138,7 @@ class _Builder:
                 raise self.fail(key_node, "not a usable key")
             if key in result:
                 raise self.fail(key_node, f"{key!r} is given twice")
+            self.keys[(*path, key)] = _place(key_node)
             result[key] = self.value(value_node, (*path, key))
         return result
 

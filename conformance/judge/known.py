@@ -11,9 +11,9 @@ from typing import Annotated
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
-from conformance.corpus import yamlmarks
+from conformance.corpus import invalid, yamlmarks
 from conformance.corpus.difference import Target
-from conformance.corpus.loader import Corpus, case_files, read, schema_problems
+from conformance.corpus.loader import Corpus, case_files, read
 from conformance.corpus.model import Model, Prose, matches
 from conformance.errors import CorpusError
 from conformance.judge.declared import Seen, declared
@@ -86,6 +86,7 @@ class Known(Model):
 
 
 _ENTRIES = TypeAdapter(list[Known])
+_KEYS = f"there are {', '.join(Known.model_fields)}"
 
 
 def load(path: Path) -> list[Known]:
@@ -102,7 +103,9 @@ def parse(text: str, name: str) -> list[Known]:
     try:
         return _ENTRIES.validate_python(marked.data)
     except ValidationError as error:
-        raise CorpusError(schema_problems(name, marked, error)) from None
+        raise CorpusError(
+            invalid.problems(name, marked, error, _ENTRIES.json_schema(), _KEYS)
+        ) from None
 
 
 def spoken_of(path: Path, corpus: Corpus) -> bool:

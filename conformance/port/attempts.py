@@ -72,8 +72,11 @@ class Attempts:
             raise Impossible
 
     def _settable(self, suspect: Suspect) -> bool:
-        """Whether the map says how the port is given the tensors of a suspect."""
-        rows = [row for row in self.both.rows if usable(row)]
+        """Whether the port can be given other values for a suspect than it has: by the map."""
+        plan = self.both.plan
+        brought = plan.loaded or plan.weights.convert is not None
+        rows = [r for r in self.both.rows if usable(r)]
+        rows = [r for r in rows if brought or r.mindspore in self.both.unsaved]
         names = {name for row in rows for name in (row.torch, row.mindspore)}
         return suspect.cause.what == "weights" and not names.isdisjoint(suspect.tensors)
 

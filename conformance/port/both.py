@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from conformance.port import converters
@@ -52,7 +52,10 @@ class Both:
         self.inventories = Inventory.of(torch), Inventory.of(port)
         self.held = port.read()
         """What the port was built with, or loaded."""
-        self.rows: tuple[WeightRow, ...] = map_weights(*self.inventories, plan.weights)
+        self.unsaved = frozenset(t.name for t in self.inventories[1].tensors if not t.saved)
+        """The port's buffers, which no checkpoint of its can bring: they stay what they are."""
+        rows = map_weights(*self.inventories, plan.weights)
+        self.rows: tuple[WeightRow, ...] = tuple(map(self._told, rows))
         self.mistakes: list[Mistake] = []
         self.mended: set[str] = set()
         """Tensors that get PyTorch's values whatever the converter, or the checkpoint, says."""
@@ -89,8 +92,15 @@ class Both:
             self.torch.calibrate(self.draw(self.plan.sizes[0], seed).inputs, seed)
         values = self.torch.read()
         given = self.held if self.plan.loaded else self._converted(values)
+        given = {name: value for name, value in given.items() if name not in self.unsaved}
         rows = [r for r in self.rows if r.torch in self.mended or r.mindspore in self.mended]
-        self.port.write({**self.held, **given, **apply(rows, values)})
+        mended = apply(rows, values)
+        self.port.write(self._over(self._over(self.held, given), mended))
+
+    def change(self, rows: tuple[WeightRow, ...]) -> None:
+        """Take another map."""
+        self.rows = rows
+        self.__dict__.pop("tensors", None)
 
     def prepare(self) -> None:
         """Give the values of the first draw, and find out what the port holds of them."""
@@ -98,14 +108,38 @@ class Both:
         values, held = self.torch.read(), self.port.read()
         if self.plan.loaded or self.plan.weights.convert:
             loaded = self.plan.loaded
-            given, built = (held, {}) if loaded else (self._converted(values), self.held)
+            given, built = (held, {}) if loaded else (self._given(values), self.held)
             self.rows = converters.compare(self.rows, values, given, built).rows
         self.mistakes = mistakes(values, restore(self.rows, held))
 
+    def _over(self, below: Mapping[str, Array], above: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the port's values `above` and, of tensors that have none there, those `below`.
+
+        A tensor with several names, tied weights, may be given by any of them.
+        """
+        first = {t.name: t.same_as or t.name for t in self.inventories[1].tensors}
+        set_ = {first.get(name, name) for name in above}
+        return {**{n: v for n, v in below.items() if first.get(n, n) not in set_}, **above}
+
+    def _told(self, row: WeightRow) -> WeightRow:
+        if row.mindspore not in self.unsaved or not row.torch:
+            return row
+        words = "a buffer, which MindSpore's checkpoints leave out: it keeps the port's own value"
+        return replace(row, rule=f"{row.rule}; {words}")
+
+    @property
+    def brought(self) -> list[Mistake]:
+        """What is wrong with values that a checkpoint, or a converter, brings."""
+        kept = {row.torch for row in self.rows if row.mindspore in self.unsaved}
+        return [item for item in self.mistakes if item.tensor not in kept]
+
     def _converted(self, values: Mapping[str, Array]) -> dict[str, Array]:
-        convert = self.plan.weights.convert
-        if convert is None:
-            return apply(self.rows, values)
-        given = self.port.convert(convert, values)
+        """Return what of `_given` the port has a place for."""
         shapes = {t.name: t.shape for t in self.inventories[1].tensors}
+        given = self._given(values)
         return {name: a for name, a in given.items() if shapes.get(name) == a.shape}
+
+    def _given(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Return all that the user's converter, else the map, makes of PyTorch's values."""
+        convert = self.plan.weights.convert
+        return apply(self.rows, values) if convert is None else self.port.convert(convert, values)

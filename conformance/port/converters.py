@@ -6,15 +6,16 @@ what the map would give, and where they differ, what was done instead is looked 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from conformance.port.holdings import certain
 from conformance.port.model import Array
+from conformance.port.phrase import Phrase, joined, parts
 from conformance.port.result import WeightRow
-from conformance.port.transforms import TRANSFORMS, find
+from conformance.port.transforms import TRANSFORMS
 from conformance.port.values import apply
 
 _TOLERANCE = 1e-6
@@ -43,12 +44,13 @@ def compare(
     rows = list(rows)
     expected = apply(rows, torch)
     compared = [_compared(row, expected, given, built) for row in rows]
-    known = {row.mindspore for row in rows}
+    told = {row.mindspore for row in rows}
+    told |= {row.torch for row in rows if row.mindspore or not row.problem}
     for name in given:
-        if name not in known:
-            problem = "the converter gives it, and the port has no tensor of this name"
+        if name not in told:
+            problem = Phrase("the converter gives it, and the port has no tensor of this name")
             shape = tuple(np.shape(given[name]))
-            compared.append(WeightRow("", name, None, shape, rule="given", problem=problem))
+            compared.append(WeightRow("", name, None, shape, rule=Phrase("given"), problem=problem))
     fitting = {
         name: np.asarray(value)
         for name, value in given.items()
@@ -57,8 +59,7 @@ def compare(
     return Converted(fitting, tuple(compared))
 
 
-TRANSPOSED = "transposed"
-_SUPPOSED = re.compile("ambiguous|say |confirm ")
+TRANSPOSED = Phrase("transposed")
 
 
 def _compared(
@@ -70,18 +71,20 @@ def _compared(
     name = row.mindspore
     if name not in expected:
         if name in given and row.torch == "":
-            return replace(row, rule="given by the converter alone", problem="")
+            return replace(row, rule=Phrase("given by the converter alone"), problem="")
         return row
     problem = difference(name, expected, given, built)
+    if name not in given and row.torch in given and problem:
+        words = "never set: the converter gives it under PyTorch's name, {name}"
+        problem = Phrase(words, name=row.torch)
     if not problem:
         # Whoever wrote the converter knew what the map could only suppose.
-        left = [p for p in row.problem.split("; ") if p and not _SUPPOSED.match(p)]
-        rule = f"{row.rule}; the converter gives the same"
-        return replace(row, rule=rule, problem="; ".join(left))
+        rule = joined([row.rule, Phrase("the converter gives the same")])
+        return replace(row, rule=rule, problem=certain(row.problem))
     if problem == TRANSPOSED and row.problem.startswith("ambiguous") and not row.transform:
-        rule = f"{row.rule}; the converter transposes it"
+        rule = joined([row.rule, Phrase("the converter transposes it")])
         return replace(row, transform="transpose", rule=rule, problem="")
-    return replace(row, problem="; ".join(filter(None, (row.problem, problem))))
+    return replace(row, problem=joined([*parts(row.problem), problem]))
 
 
 def difference(
@@ -98,11 +101,12 @@ def difference(
     wanted = expected[name]
     if name not in given:
         same = name in built and equal(built[name], wanted)
-        return "" if same else "never set: the converter does not give it"
+        return "" if same else Phrase("never set: the converter does not give it")
     found = np.asarray(given[name])
     if found.shape != wanted.shape:
-        how = _reshaping(found, wanted)
-        return f"shape changed: {found.shape} where the port has {wanted.shape}{how}"
+        words = "shape changed: {found} where the port has {wanted}"
+        changed = Phrase(words, found=found.shape, wanted=wanted.shape)
+        return joined([changed, *_reshaping(found, wanted)])
     if equal(found, wanted):
         return ""
     return (
@@ -124,27 +128,28 @@ def equal(a: Array, b: Array) -> bool:
     return bool(np.allclose(a, b, rtol=0.0, atol=_TOLERANCE * scale, equal_nan=True))
 
 
-def _reshaping(found: Array, wanted: Array) -> str:
-    for name in ("transpose", "reshape"):
+def _reshaping(found: Array, wanted: Array) -> Iterator[Phrase]:
+    for name, words in _RESHAPED.items():
         transform = TRANSFORMS[name]
         if transform.shape(wanted.shape, found.shape) == found.shape and equal(
             transform.forward(wanted, found.shape), found
         ):
-            return (
-                f"; it is {transform.words}" if name == "transpose" else "; the numbers are right"
-            )
-    return ""
+            yield Phrase(words)
+            return
+
+
+_RESHAPED = {"transpose": "it is the transpose", "reshape": "the numbers are right"}
 
 
 def _turned(found: Array, wanted: Array) -> str:
     if wanted.ndim == 2 and wanted.shape[0] == wanted.shape[1] and equal(found, wanted.T):
         return TRANSPOSED
     if order := block_order(wanted, found):
-        transform = find(order)
-        assert transform is not None
-        return f"rows reordered: {transform.words} ({order})"
+        blocks = order.removeprefix("blocks_")
+        words = "rows reordered: with its {count} blocks of rows in the order {order} ({name})"
+        return Phrase(words, count=len(blocks), order=", ".join(blocks), name=order)
     flipped = [axis for axis in range(wanted.ndim) if equal(np.flip(found, axis), wanted)]
-    return f"flipped along axis {flipped[0]}" if flipped else ""
+    return Phrase("flipped along axis {axis}", axis=flipped[0]) if flipped else ""
 
 
 def block_order(given: Array, found: Array) -> str:
@@ -173,14 +178,15 @@ def _swapped(name: str, found: Array, expected: Mapping[str, Array]) -> str:
     if _constant(found):
         return ""
     others = [other for other, value in expected.items() if other != name and equal(found, value)]
-    return f"swapped: these are the values of {', '.join(others)}" if others else ""
+    words = "swapped: these are the values of {others}"
+    return Phrase(words, others=", ".join(others)) if others else ""
 
 
 def _untouched(name: str, found: Array, built: Mapping[str, Array]) -> str:
     if name in built and equal(found, built[name]):
-        return "never set: it is what the port was built with"
+        return Phrase("never set: it is what the port was built with")
     if _constant(found):
-        return f"constant: {found.flat[0]:g} everywhere"
+        return Phrase("constant: {value} everywhere", value=f"{found.flat[0]:g}")
     return ""
 
 
@@ -194,20 +200,22 @@ def _scaled(found: Array, wanted: Array) -> str:
     at = int(np.argmax(np.abs(wanted)))
     factor = float(found.flat[at] / wanted.flat[at]) if wanted.flat[at] else 0.0
     if factor and equal(found, np.asarray(wanted * factor)):
-        return f"scaled: {factor:g} times the values"
+        return Phrase("scaled: {factor} times the values", factor=f"{factor:g}")
     if wanted.size > 1 and np.ptp(shift := found.astype(np.float64) - wanted) <= (
         _TOLERANCE * float(np.max(np.abs(wanted)))
     ):
-        return f"shifted: {float(shift.flat[0]):+g} everywhere"
+        return Phrase("shifted: {value} everywhere", value=f"{float(shift.flat[0]):+g}")
     return ""
 
 
 def _apart(found: Array, wanted: Array) -> str:
     if found.dtype.kind not in "fiub" or not wanted.size:
-        return "other values"
+        return Phrase("other values")
     apart = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
     differ = int(np.sum(apart > 0))
-    return f"other values: {differ:,} of {apart.size:,}, by {np.max(apart):.3g} at most"
+    words = "other values: {differ} of {size}, by {most} at most"
+    most = f"{np.max(apart):.3g}"
+    return Phrase(words, differ=f"{differ:,}", size=f"{apart.size:,}", most=most)
 
 
 __all__ = ["Converted", "block_order", "compare", "difference", "equal"]

@@ -40,8 +40,8 @@ class Found:
 def find(seen: Sequence[Seen], outputs: Judgement, on: Pass) -> Found:
     """Return where the port parts, given all that was seen and what is said of the model's output.
 
-    After the first divergence only layers that differ alone, and inputs that jump, are named: mend
-    the first and run again.
+    Glue that makes no difference to the model's output is none.  After the first divergence only
+    layers that differ alone, and inputs that jump, are named: mend the first and run again.
     """
     healed = [_healed(seen, place, outputs.verdict) for place in range(len(seen))]
     rows = [
@@ -51,6 +51,9 @@ def find(seen: Sequence[Seen], outputs: Judgement, on: Pass) -> Found:
     items = [replace(item, row=row) for item, row in zip(seen, rows, strict=True)]
     walk = _Walk(items, on)
     found = walk.divergences()
+    if outputs.verdict is Verdict.SAME:
+        # Such as another layout that is turned back: whatever it is, it heals.
+        found = [item for item in found if item.kind == "layer"]
     if not found and outputs.verdict is Verdict.DIFFERS and seen:
         jumps = _jumps(outputs, walk.level)
         found = [_ending(items, on)] if jumps else _leaning(items, on)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -271,3 +271,19 @@ def _digests(arrays: Arrays) -> frozenset[str]:
         for array in arrays
         if array.size > 1
     )
+
+
+def alone(torch: Side, port: Side, kept: Kept, change: Callable[[Array], Array]) -> Measured | None:
+    """Measure a pair's layers alone, in evaluation, on `change` of what they were given.
+
+    None where the port's cannot be given what PyTorch's were.
+    """
+    if kept.torch is None or kept.port is None:
+        return None
+    inputs = tuple(map(change, kept.torch.inputs))
+    given = _given(inputs, tuple(map(change, kept.port.inputs)))
+    if given is None:
+        return None
+    examiner = _Examiner(torch, port, Pass(()), kept, ())
+    truth = examiner._replay(torch, inputs, "float64")
+    return _tensors(truth, examiner._replay(torch, inputs), examiner._replay(port, given))

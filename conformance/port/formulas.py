@@ -11,6 +11,7 @@ from scipy.special import erf, expit
 
 from conformance.port.measure import rms
 from conformance.port.model import Array
+from conformance.port.phrase import Phrase
 
 ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
     "relu": lambda x: np.maximum(x, 0),
@@ -24,11 +25,11 @@ ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
 }
 MASKED = -1e3
 """Scores below this are masked: frameworks and people add -inf, -1e9 or -10000."""
-MASKS: Mapping[str, Callable[[Array, Array], Array]] = {
-    "no mask": lambda i, j: i + j < 0,
-    "a causal mask": lambda i, j: j > i,
-    "a causal mask that hides the present, too": lambda i, j: j >= i,
-    "a causal mask that shows one of the future": lambda i, j: j > i + 1,
+MASKS: Mapping[Phrase, Callable[[Array, Array], Array]] = {
+    Phrase("no mask"): lambda i, j: i + j < 0,
+    Phrase("a causal mask"): lambda i, j: j > i,
+    Phrase("a causal mask that hides the present, too"): lambda i, j: j >= i,
+    Phrase("a causal mask that shows one of the future"): lambda i, j: j > i + 1,
 }
 ROWS = 16
 """So many of the first input's queries are enough to know attention by."""
@@ -57,19 +58,23 @@ def sums(one: tuple[str, Array], other: tuple[str, Array] | None) -> Iterator[Gu
     if other is None:
         yield Guess(a, x)
         for name, act in ACTIVATIONS.items():
-            yield Guess(f"{name}({a})", act(x))
+            yield Guess(Phrase("{act}({a})", act=name, a=a), act(x))
         return
     b, y = other
-    yield Guess(f"{a} + {b}", x + y)
-    yield Guess(f"{a} - {b}", x - y)
-    yield Guess(f"{a} * {b}", x * y)
+    yield Guess(Phrase("{a} + {b}", a=a, b=b), x + y)
+    yield Guess(Phrase("{a} - {b}", a=a, b=b), x - y)
+    yield Guess(Phrase("{a} * {b}", a=a, b=b), x * y)
     for name, act in ACTIVATIONS.items():
-        yield Guess(f"{name}({a} + {b})", act(x + y))
-        yield Guess(f"{name}({a}) + {b}", act(x) + y)
-        yield Guess(f"{a} + {name}({b})", x + act(y))
-        yield Guess(f"{name}({a}) * {b}", act(x) * y)
-        yield Guess(f"{a} * {name}({b})", x * act(y))
-        yield Guess(f"{name}({a}) + {name}({b})", act(x) + act(y))
+        names = {"act": name, "a": a, "b": b}
+        yield Guess(Phrase("{act}({a} + {b})", **names), act(x + y))
+        yield Guess(Phrase("{act}({a}) + {b}", **names), act(x) + y)
+        yield Guess(Phrase("{a} + {act}({b})", **names), x + act(y))
+        yield Guess(Phrase("{act}({a}) * {b}", **names), act(x) * y)
+        yield Guess(Phrase("{a} * {act}({b})", **names), x * act(y))
+        yield Guess(Phrase("{act}({a}) + {act}({b})", **names), act(x) + act(y))
+
+
+_ATTENTION = "{heads} heads, {order}, {scaled}, {mask}"
 
 
 def attention(projected: list[Array], target: Array) -> Iterator[Guess]:
@@ -82,10 +87,10 @@ def attention(projected: list[Array], target: Array) -> Iterator[Guess]:
         size = q.shape[-1]
         raw = q @ k.swapaxes(-1, -2)
         for scaled, scale in _scales(size, heads):
-            words = f"{heads} heads, {order}, {scaled}"
+            words = {"heads": heads, "order": order, "scaled": scaled}
             if target.ndim == 3:
                 shown = np.where(target <= MASKED, np.nan, raw * scale)
-                yield Guess(f"{words}, {_mask_of(target)}", shown)
+                yield Guess(Phrase(_ATTENTION, **words, mask=_mask_of(target)), shown)
                 continue
             for masked, hidden in MASKS.items():
                 i, j = np.indices(raw.shape[-2:])
@@ -96,14 +101,15 @@ def attention(projected: list[Array], target: Array) -> Iterator[Guess]:
                 out = (weights / np.where(total == 0, 1, total)) @ v
                 if (total == 0).any():
                     out = np.where(total == 0, np.nan, out)
-                yield Guess(f"{words}, {masked}", out.swapaxes(0, 1).reshape(target.shape))
+                attended = out.swapaxes(0, 1).reshape(target.shape)
+                yield Guess(Phrase(_ATTENTION, **words, mask=masked), attended)
 
 
-def _scales(size: int, heads: int) -> Iterator[tuple[str, float]]:
-    yield "scores over the root of the head's size", size**-0.5
-    yield "scores not scaled", 1.0
-    yield "scores over the root of the model's size", (size * heads) ** -0.5
-    yield "scores over the head's size", 1 / size
+def _scales(size: int, heads: int) -> Iterator[tuple[Phrase, float]]:
+    yield Phrase("scores over the root of the head's size"), size**-0.5
+    yield Phrase("scores not scaled"), 1.0
+    yield Phrase("scores over the root of the model's size"), (size * heads) ** -0.5
+    yield Phrase("scores over the head's size"), 1 / size
 
 
 def _split(projected: list[Array], target: Array) -> Iterator[tuple[str, int, Array, Array, Array]]:
@@ -120,25 +126,27 @@ def _split(projected: list[Array], target: Array) -> Iterator[tuple[str, int, Ar
         for heads in [target.shape[0]] if scores else range(1, width + 1):
             if width % heads:
                 continue
-            for parts, way in _parts(projected, n, heads):
+            for parts, by_head in _parts(projected, n, heads):
                 q, k, v = (parts[m].swapaxes(0, 1) for m in order)
-                yield f"{names}{way}", heads, q[:, :rows], k, v
+                told = Phrase("{names} by head", names=names) if by_head else names
+                yield told, heads, q[:, :rows], k, v
 
 
-def _parts(projected: list[Array], n: int, heads: int) -> Iterator[tuple[list[Array], str]]:
-    """Yield the three parts, each (n, heads, size), in both layouts of a single tensor."""
+def _parts(projected: list[Array], n: int, heads: int) -> Iterator[tuple[list[Array], bool]]:
+    """Yield the three parts, each (n, heads, size), in both layouts of a single tensor, and whether
+    it is the one by head."""
     if len(projected) == 3:
-        yield [part.reshape(n, heads, -1) for part in projected], ""
+        yield [part.reshape(n, heads, -1) for part in projected], False
         return
-    yield list(np.moveaxis(projected[0].reshape(n, 3, heads, -1), 1, 0)), ""
+    yield list(np.moveaxis(projected[0].reshape(n, 3, heads, -1), 1, 0)), False
     if heads > 1:
-        yield list(np.moveaxis(projected[0].reshape(n, heads, 3, -1), 2, 0)), " by head"
+        yield list(np.moveaxis(projected[0].reshape(n, heads, 3, -1), 2, 0)), True
 
 
-def _mask_of(scores: Array) -> str:
+def _mask_of(scores: Array) -> Phrase:
     hidden = scores <= MASKED
     i, j = np.indices(scores.shape[-2:])
     for words, mask in MASKS.items():
         if np.array_equal(hidden, np.broadcast_to(mask(i, j), hidden.shape)):
             return words
-    return "a mask of its own"
+    return Phrase("a mask of its own")

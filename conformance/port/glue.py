@@ -21,17 +21,17 @@ EXACT, SINGLE = 1e-8, 1e-4
 """Relative errors up to which a formula is the one: of PyTorch in float64, of the port."""
 
 
-AFTERWARDS: Mapping[str, Callable[[Array], Array]] = {
-    "{}": lambda x: x,
-    "the spatial mean of ({})": lambda x: (
+AFTERWARDS: Mapping[Phrase, Callable[[Array], Array]] = {
+    Phrase("{value}"): lambda x: x,
+    Phrase("the spatial mean of ({value})"): lambda x: (
         x.mean(tuple(range(2, x.ndim))) if x.ndim > 2 else x[:, :0]
     ),
-    "the mean over axis 1 of ({})": lambda x: x.mean(1) if x.ndim > 2 else x[:, :0],
-    "the mean over the height of ({}), as a sequence": lambda x: (
+    Phrase("the mean over axis 1 of ({value})"): lambda x: x.mean(1) if x.ndim > 2 else x[:, :0],
+    Phrase("the mean over the height of ({value}), as a sequence"): lambda x: (
         x.mean(2).swapaxes(1, 2) if x.ndim == 4 else x[:, :0]
     ),
-    "the first along axis 1 of ({})": lambda x: x[:, 0] if x.ndim > 2 else x[:, :0],
-    "({}) flattened": lambda x: x.reshape(len(x), -1),
+    Phrase("the first along axis 1 of ({value})"): lambda x: x[:, 0] if x.ndim > 2 else x[:, :0],
+    Phrase("({value}) flattened"): lambda x: x.reshape(len(x), -1),
 }
 """What may be done last, before a layer of another shape."""
 
@@ -92,7 +92,7 @@ class _View:
         for words, after in AFTERWARDS.items():
             fitting = [(n, v) for n, v in items if _shape(after, v) == self.target.shape]
             for guess in _of_one_or_two(fitting, self.last):
-                yield Guess(words.format(guess.words), after(guess.value))
+                yield Guess(words.filled(value=guess.words), after(guess.value))
 
     def _attention(self) -> Iterator[Guess]:
         width = [end.shape[-1] for end in self.ends if end.ndim == 2]
@@ -175,7 +175,7 @@ def _view(
             if pair.torch[0].key in divergence.after:
                 ends.insert(0, _wide(captured.outputs[0]))
         if captured.inputs:
-            _add(named, f"the input of {name}", captured.inputs[0])
+            _add(named, Phrase("the input of {layer}", layer=name), captured.inputs[0])
     last = frozenset(map(str, divergence.after))
     return _View(named, last, ends, _wide(target[0]), EXACT if exact else SINGLE)
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 
 from conformance.port.budget import Judgement
 from conformance.port.mistakes import Mistake
-from conformance.port.phrase import Phrase
+from conformance.port.phrase import Phrase, joined, parts
 from conformance.port.result import Verdict, WeightRow
 
-_SUPPOSED = re.compile("ambiguous|say |confirm ")
+_SUPPOSED = "ambiguous"
 """What a match is said to be that is only supposed; outputs that agree have then proven it."""
 
 
-def certain(problem: str) -> str:
+def certain(problem: str) -> Phrase:
     """Return what is wrong with a row of weights, without what is only supposed of it."""
-    return "; ".join(p for p in problem.split("; ") if p and not _SUPPOSED.match(p))
+    return joined([part for part in parts(problem) if not part.startswith(_SUPPOSED)])
 
 
 def holdings(

@@ -10,15 +10,18 @@ from conformance.errors import CallerError, CorpusError, PortFailed
 from conformance.port.config import Build
 from conformance.port.model import Framework
 from conformance.port.portfile import PortFile
+from conformance.port.ruled import RuleError
 
 
 @contextmanager
 def located(file: PortFile) -> Iterator[None]:
-    """Raise CorpusError for names that are none: of callables, their arguments, and layers."""
+    """Raise CorpusError for names that are none: of callables, their arguments, layers, tensors."""
     try:
         yield
     except CorpusError:
         raise
+    except RuleError as error:
+        raise file.problems(error.problems) from None
     except PortFailed as error:
         where = _where(file, error)
         if where is None:
@@ -33,6 +36,8 @@ def located(file: PortFile) -> Iterator[None]:
 
 def _where(file: PortFile, error: PortFailed) -> Path_ | None:
     """Return what led to a failure, None for one that is not the configuration's."""
+    if error.kind == "Checkpoint":
+        return _checkpoint(file, error)
     if error.kind not in ("Import", "Arguments"):
         return None
     for where, build in _named(file, error):
@@ -41,6 +46,14 @@ def _where(file: PortFile, error: PortFailed) -> Path_ | None:
                 return (*where, "build")
             wrong = [name for name in build.arguments if f"'{name}'" in error.said]
             return (*where, "arguments", *wrong[:1])
+    return None
+
+
+def _checkpoint(file: PortFile, error: PortFailed) -> Path_ | None:
+    for framework in ("torch", "mindspore"):
+        weights = file.config.side(framework).weights
+        if framework == error.side and weights and str(file.resolve(weights)) in error.said:
+            return framework, "weights"
     return None
 
 

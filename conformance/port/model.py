@@ -19,7 +19,7 @@ class TensorInfo:
 
     `layer` is the name of the layer that owns it, "" for the model itself; `trainable` says that
     the framework would update it in training.  A tensor that has several names is listed by each;
-    `same_as` is the first of them, "" for the first itself.
+    `same_as` is the first of them, "" for the first itself.  `saved` says that checkpoints hold it.
     """
 
     name: str
@@ -28,6 +28,7 @@ class TensorInfo:
     trainable: bool
     layer: str
     same_as: str = ""
+    saved: bool = True
 
 
 @dataclass(frozen=True)

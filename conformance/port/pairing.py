@@ -18,6 +18,7 @@ from conformance.port.fit import Layer, fit, kinds_agree, layers, square, togeth
 from conformance.port.model import Array
 from conformance.port.names import Named, positions, similarity, without_prefix, words
 from conformance.port.order import Pairs, align
+from conformance.port.phrase import Phrase, joined
 
 _FITS = 1000
 """Score of a tensor that fits; the likeness of names, from 0 to 99, decides among equals."""
@@ -65,15 +66,21 @@ def by_name(torch: Sequence[Named], mindspore: Sequence[Named]) -> list[Match]:
     return matches
 
 
-def _same_name(torch: Named, mindspore: Named) -> str:
-    if torch.info.name == mindspore.info.name:
-        return "same name"
+def _same_name(torch: Named, mindspore: Named) -> Phrase:
     ours, theirs = (n.info.name.rpartition(".")[2] for n in (torch, mindspore))
-    path = "the path differs by its beginning only" if torch.layer != mindspore.layer else ""
-    name = f"{theirs} is MindSpore's name for {ours}" if ours != theirs else ""
-    return (
-        "same name: " + ", and ".join(filter(None, (name, path))) if name or path else "same name"
+    if torch.info.name == mindspore.info.name or (ours, torch.layer) == (theirs, mindspore.layer):
+        return Phrase("same name")
+    if torch.layer == mindspore.layer:
+        return Phrase(
+            "same name: {theirs} is MindSpore's name for {ours}", ours=ours, theirs=theirs
+        )
+    if ours == theirs:
+        return Phrase("same name: the path differs by its beginning only")
+    words = (
+        "same name: {theirs} is MindSpore's name for {ours}, "
+        "and the path differs by its beginning only"
     )
+    return Phrase(words, ours=ours, theirs=theirs)
 
 
 def _merged(
@@ -127,14 +134,15 @@ def _used(match: Match, kept: Sequence[Match]) -> bool:
     )
 
 
-_ELSEWHERE = (
+_ELSEWHERE = Phrase(
     "ambiguous: kinds and shapes fit, but each is defined in another place and the names differ; "
     "confirm it by a rule of weights.rules"
 )
 
 
-def _otherwise(name: str) -> str:
-    return f"ambiguous: by its name it would be {name}; say which by a rule of weights.rules"
+def _otherwise(name: str) -> Phrase:
+    words = "ambiguous: by its name it would be {name}; say which by a rule of weights.rules"
+    return Phrase(words, name=name)
 
 
 def _same(a: Match, b: Match) -> bool:
@@ -163,26 +171,36 @@ def by_order(
     shapes_only = align(fits)
     found = [pair for pair in full.pairs if pair not in set(fixed or [])]
     pairs, doubts = contradiction.resolve(found, torch, mindspore, names, numbers)
+    guesses = contradiction.exchangeable(pairs, torch, mindspore)
     matches = []
     for k, (i, j) in enumerate(pairs):
-        doubt = doubts.get(k, "" if found[k] in full.forced else _TIED)
-        why = _by_order_words(torch[i], mindspore[j], (i, j) in shapes_only.forced)
+        doubt = doubts.get(k, "" if found[k] in full.forced else _TIED) or guesses.get(k, "")
+        forced = (i, j) in shapes_only.forced and not doubt
+        why = _by_order_words(torch[i], mindspore[j], forced)
         for tensor, other in together(torch[i].tensors, mindspore[j].tensors):
             matches.append(Match(tensor, other, fit(tensor, other), why, doubt))
     return matches
 
 
-_TIED = (
+_TIED = Phrase(
     "ambiguous: other layers of the same kind and shapes would do as well; "
     "say which by a rule of weights.rules"
 )
 
 
-def _by_order_words(torch: Layer, mindspore: Layer, forced: bool) -> str:
-    what = f"{torch.name or 'the model'} is {mindspore.name or 'the model'}"
-    if forced:
-        return f"{what} by order of definition: no other order fits kinds and shapes as well"
-    return f"{what} by order of definition and likeness of names: others fit kinds and shapes too"
+_FORCED = (
+    "{torch} is {mindspore} by order of definition: no other order fits kinds and shapes as well"
+)
+_LIKELY = (
+    "{torch} is {mindspore} by order of definition and likeness of names: "
+    "others fit kinds and shapes too"
+)
+
+
+def _by_order_words(torch: Layer, mindspore: Layer, forced: bool) -> Phrase:
+    names = {"torch": torch.name, "mindspore": mindspore.name}
+    named = {side: name or Phrase("the model") for side, name in names.items()}
+    return Phrase(_FORCED if forced else _LIKELY, **named)
 
 
 def _fitting(torch: Sequence[Layer], mindspore: Sequence[Layer], fixed: Pairs) -> Array:
@@ -247,16 +265,22 @@ def _oriented(matches: Sequence[Match]) -> list[Match]:
 def _turned(match: Match, seen: set[str], example: dict[tuple[str, str], str]) -> Match:
     if len(seen) == 1:
         way = next(iter(seen))
-        how = "transposed" if way else "not transposed"
-        rule = f"{match.rule}; square, and {how} like {example[_types(match)]} of the same classes"
-        return replace(match, transform=way, rule=rule)
+        words = (
+            "square, and transposed like {name} of the same classes"
+            if way
+            else "square, and not transposed, like {name} of the same classes"
+        )
+        why = Phrase(words, name=example[_types(match)])
+        return replace(match, transform=way, rule=joined([match.rule, why]))
     if not match.torch.kind and not match.mindspore.kind and not seen:
-        return replace(match, rule=f"{match.rule}; square, taken as it is")
-    doubt = (
-        "ambiguous: square, so its shape does not tell whether it is transposed; "
-        "say so by a rule of weights.rules, with or without transform: transpose"
-    )
-    return replace(match, doubt=match.doubt or doubt)
+        return replace(match, rule=joined([match.rule, Phrase("square, taken as it is")]))
+    return replace(match, doubt=match.doubt or _SQUARE)
+
+
+_SQUARE = Phrase(
+    "ambiguous: square, so its shape does not tell whether it is transposed; "
+    "say so by a rule of weights.rules, with or without transform: transpose"
+)
 
 
 def _sides(match: Match) -> tuple[Named, Named]:

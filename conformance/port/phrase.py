@@ -24,6 +24,10 @@ class Phrase(str):
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
         return (self.template,), self.values
 
+    def filled(self, **values: Any) -> Phrase:
+        """Return the phrase that this one's template makes of `values`."""
+        return type(self)(self.template, **values)
+
     def translated(self, gettext: Callable[[str], str]) -> str:
         """Return the text in the language of `gettext`, which maps templates to templates."""
         if not self.template:
@@ -45,6 +49,18 @@ def joined(parts: Sequence[str]) -> Phrase:
     if before:
         return Phrase("{first}; {then}", first=joined(before), then=last)
     return last if isinstance(last, Phrase) else Phrase("{text}", text=last)
+
+
+def parts(text: str) -> list[str]:
+    """Return the phrases that `joined` put one after the other; none of the empty phrase."""
+    if isinstance(text, Phrase) and set(text.values) == {"first", "then"}:
+        return [*parts(text.values["first"]), text.values["then"]]
+    return [text] if text else []
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {one if count == 1 else many}"
 
 
 def listed(names: list[str], most: int = 3) -> str | Phrase:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from conformance.corpus import inputs, loader, yamlmarks
+from conformance.corpus import inputs, invalid, loader, yamlmarks
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CallerError, CorpusError, Problem
 from conformance.port.config import DEFAULT_SIZE, MAX_INPUT, Input, PortConfig
 from conformance.port.model import Array, Framework
 from conformance.reference.dtypes import cast
 
-UNKNOWN_KEY = "unknown key; conformance/port/port.schema.json lists the known ones"
+KEYS = "`conformance schema port` lists the known ones"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,15 @@ class PortFile:
     def problem(self, where: Path_, message: str) -> CorpusError:
         """Return the error for the value that `where` leads to."""
         return CorpusError([Problem(str(self.path), *self.marked.place(where), message)])
+
+    def problems(self, found: Iterable[tuple[Path_, str]]) -> CorpusError:
+        """Return the error for all that is wrong: what leads to each value, and what it is."""
+        return CorpusError(
+            [
+                Problem(str(self.path), *self.marked.place(at), f"{'.'.join(map(str, at))}: {what}")
+                for at, what in found
+            ]
+        )
 
     def resolve(self, name: str) -> Path:
         """Return the file or folder that the configuration calls `name`."""
@@ -82,6 +91,8 @@ def load(path: Path) -> PortFile:
     Raises CorpusError with every mistake as ``file:line:column: what; how to mend``, CallerError
     when there is no such file.
     """
+    if path.is_dir():
+        raise CallerError(f"{path}: this is a folder; name the port.yaml in it")
     if not path.is_file():
         raise CallerError(f"{path}: no such file; docs/port.md shows what it holds")
     text = loader.read(path)
@@ -91,14 +102,11 @@ def load(path: Path) -> PortFile:
     try:
         config = PortConfig.model_validate(marked.data)
     except ValidationError as error:
-        raise CorpusError(loader.schema_problems(str(path), marked, error, UNKNOWN_KEY)) from None
+        known = PortConfig.model_json_schema(by_alias=True)
+        raise CorpusError(invalid.problems(str(path), marked, error, known, KEYS)) from None
     file = PortFile(path, config, marked)
-    problems = [
-        Problem(str(path), *marked.place(where), f"{'.'.join(map(str, where))}: {message}")
-        for where, message in _broken(file)
-    ]
-    if problems:
-        raise CorpusError(problems)
+    if broken := list(_broken(file)):
+        raise file.problems(broken)
     return file
 
 

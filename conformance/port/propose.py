@@ -197,10 +197,17 @@ def _written(
     return "".join(pattern), short
 
 
-def as_yaml(proposals: Sequence[Proposal]) -> str:
-    """Return `proposals` as the `weights` of a port.yaml, with why each is right."""
-    if not proposals:
+def as_yaml(proposals: Sequence[Proposal], rows: Sequence[WeightRow] = ()) -> str:
+    """Return `proposals` as the `weights` of a port.yaml, with why each is right.
+
+    Of `rows`, the map, it is told how many have a problem: no rule may be known for these.
+    """
+    broken = sum(bool(row.problem) for row in rows)
+    if not proposals and not broken:
         return "# No rules are needed: names alone say which tensor is which.\n"
+    if not proposals:
+        them = "the row marked !" if broken == 1 else f"the {broken} rows marked !"
+        return f"# No rule is known for {them}; write weights.rules, or mend the port.\n"
     lines = ["weights:", "  rules:"]
     for proposal in proposals:
         rule, count = proposal.rule, len(proposal.covers)

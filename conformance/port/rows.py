@@ -9,6 +9,7 @@ from dataclasses import replace
 from conformance.port.model import TensorInfo
 from conformance.port.names import COUNTER, Named, family
 from conformance.port.pairing import Match
+from conformance.port.phrase import Phrase, joined
 from conformance.port.result import WeightRow
 from conformance.port.transforms import Part, chain
 from conformance.port.values import usable
@@ -29,24 +30,27 @@ def row(
     torch: TensorInfo, mindspore: TensorInfo, transform: str, rule: str, doubt: str
 ) -> WeightRow:
     """Return the row of a pair, with everything that is wrong with it."""
-    wrong = [doubt] if doubt else []
+    wrong: list[str] = [doubt] if doubt else []
     if chain(transform).between(torch.shape, mindspore.shape) is None:
         wrong.append(_changed(torch, mindspore, transform))
     if torch.trainable and not mindspore.trainable:
-        wrong.append("trainable in PyTorch, frozen in the port")
+        wrong.append(Phrase("trainable in PyTorch, frozen in the port"))
     if mindspore.trainable and not torch.trainable:
-        wrong.append("frozen in PyTorch, trainable in the port")
+        wrong.append(Phrase("frozen in PyTorch, trainable in the port"))
     ours, theirs = torch.dtype.lower(), mindspore.dtype.lower()
     if ours != theirs and "float" in ours + theirs:
-        wrong.append(f"{ours} in PyTorch, {theirs} in the port")
+        wrong.append(Phrase("{ours} in PyTorch, {theirs} in the port", ours=ours, theirs=theirs))
     return WeightRow(
-        torch.name, mindspore.name, torch.shape, mindspore.shape, transform, rule, "; ".join(wrong)
+        torch.name, mindspore.name, torch.shape, mindspore.shape, transform, rule, joined(wrong)
     )
 
 
-def _changed(torch: TensorInfo, mindspore: TensorInfo, transform: str = "") -> str:
-    how = f" by {transform}" if transform else ""
-    return f"shape changed: {torch.shape} does not become {mindspore.shape}{how}"
+def _changed(torch: TensorInfo, mindspore: TensorInfo, transform: str = "") -> Phrase:
+    ours, theirs = torch.shape, mindspore.shape
+    if transform:
+        words = "shape changed: {ours} does not become {theirs} by {transform}"
+        return Phrase(words, ours=ours, theirs=theirs, transform=transform)
+    return Phrase("shape changed: {ours} does not become {theirs}", ours=ours, theirs=theirs)
 
 
 def alone(
@@ -65,21 +69,21 @@ def alone(
     rows = []
     for tensor in left[0]:
         if tensor.role == COUNTER:
-            rule = "counts batches; MindSpore's BatchNorm counts none"
+            rule = Phrase("counts batches; MindSpore's BatchNorm counts none")
             rows.append(single(tensor, "torch", rule=rule))
         else:
             rows.append(single(tensor, "torch", problem=_not_mapped(tensor, left[1], beside)))
     for tensor in left[1]:
         if tensor.role == COUNTER:
-            rows.append(single(tensor, "mindspore", rule="counts batches; PyTorch's counts none"))
+            rows.append(
+                single(tensor, "mindspore", rule=Phrase("counts batches; PyTorch's counts none"))
+            )
         elif _constant(tensor):
-            rule = "MindSpore keeps gamma at 1 and beta at 0, frozen, where affine is off"
+            rule = Phrase("MindSpore keeps gamma at 1 and beta at 0, frozen, where affine is off")
             rows.append(single(tensor, "mindspore", rule=rule))
         else:
-            near = _nearest(tensor, left[0])
-            rows.append(
-                single(tensor, "mindspore", problem=f"not set: no tensor of PyTorch's{near}")
-            )
+            problem = Phrase("not set: no tensor of PyTorch's")
+            rows.append(single(tensor, "mindspore", problem=_nearest(problem, tensor, left[0])))
     return rows
 
 
@@ -88,20 +92,37 @@ def _constant(tensor: Named) -> bool:
     return norm and tensor.role in ("weight", "bias") and not tensor.info.trainable
 
 
-def _not_mapped(tensor: Named, left: Sequence[Named], beside: Mapping[str, str]) -> str:
+def _not_mapped(tensor: Named, left: Sequence[Named], beside: Mapping[str, str]) -> Phrase:
     layer = beside.get(tensor.layer)
     if tensor.role == "bias" and layer is not None:
-        why = ""
+        where = layer or Phrase("the port")
         if family(tensor.kind) in ("conv", "conv_transpose"):
-            why = ": MindSpore's convolutions have none unless has_bias=True"
-        return f"not mapped: {layer or 'the port'} has no bias{why}"
-    return f"not mapped: no tensor of the port{_nearest(tensor, left)}"
+            words = (
+                "not mapped: {layer} has no bias: "
+                "MindSpore's convolutions have none unless has_bias=True"
+            )
+            return Phrase(words, layer=where)
+        return Phrase("not mapped: {layer} has no bias", layer=where)
+    return _nearest(Phrase("not mapped: no tensor of the port"), tensor, left)
 
 
-def _nearest(tensor: Named, left: Sequence[Named]) -> str:
+def _nearest(problem: Phrase, tensor: Named, left: Sequence[Named]) -> Phrase:
+    """Return `problem` with the name of the tensor that may be meant."""
     same = [n.info.name for n in left if n.shape == tensor.shape]
     near = difflib.get_close_matches(tensor.info.name, same or [n.info.name for n in left], n=1)
-    return f"; nearest of those left is {near[0]}" if near else ""
+    if not near:
+        return problem
+    return Phrase("{problem}; nearest of those left is {name}", problem=problem, name=near[0])
+
+
+_TWICE = {
+    "torch": "{name} is used twice, also with {others}",
+    "mindspore": "{name} is set twice, also with {others}",
+}
+_IN_PART = {
+    "torch": "{name} is used in part only",
+    "mindspore": "{name} is set in part only",
+}
 
 
 def counted(rows: Sequence[WeightRow]) -> list[WeightRow]:
@@ -117,8 +138,8 @@ def counted(rows: Sequence[WeightRow]) -> list[WeightRow]:
 def _recounted(
     row: WeightRow, uses: Mapping[tuple[str, str], list[tuple[Part, WeightRow]]]
 ) -> WeightRow:
-    wrong = [row.problem] if row.problem else []
-    for side, other, verb in (("torch", "mindspore", "used"), ("mindspore", "torch", "set")):
+    wrong: list[str] = [row.problem] if row.problem else []
+    for side, other in (("torch", "mindspore"), ("mindspore", "torch")):
         name = getattr(row, side)
         taken = uses.get((side, name), [])
         mine = [part for part, user in taken if user is row]
@@ -126,8 +147,8 @@ def _recounted(
             getattr(u, other) for p, u in taken if u is not row and mine and p.overlaps(mine[0])
         ]
         if clash:
-            wrong.append(f"{name} is {verb} twice, also with {', '.join(clash)}")
+            wrong.append(Phrase(_TWICE[side], name=name, others=", ".join(clash)))
         covered = sum(1 / part.count for part in {part for part, _ in taken})
         if taken and covered < 0.999:
-            wrong.append(f"{name} is {verb} in part only")
-    return replace(row, problem="; ".join(wrong))
+            wrong.append(Phrase(_IN_PART[side], name=name))
+    return replace(row, problem=joined(wrong))

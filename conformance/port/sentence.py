@@ -82,12 +82,26 @@ def by_weights(verdict: Verdict, why: str, agree: bool = True) -> Phrase:
     return Phrase("Outputs agree, but it cannot be told whether weights do: {why}.", why=why)
 
 
+def by_settings(verdict: Verdict, told: str, proof: str) -> Phrase:
+    """Return the verdict where a setting that no output showed decides it: `told`, with `proof`."""
+    if verdict is Verdict.DIFFERS:
+        words = "Outputs agree at these inputs, but not at others: {told}; {proof}."
+        return Phrase(words, told=told, proof=proof)
+    words = (
+        "Outputs agree, but it cannot be told whether the port is the same function: {told} did "
+        "not show; give inputs or sizes that reach it."
+    )
+    return Phrase(words, told=told)
+
+
 def _same(forward: Sequence[ForwardRow], steps: int) -> Phrase:
     sizes = list(dict.fromkeys(row.size for row in forward))
     draws = max((len(row.measures) for row in forward), default=0)
     modes = list(dict.fromkeys(row.mode for row in forward))
     told = {"sizes": listed(sizes), "draws": draws, "modes": ", ".join(modes)}
     words = "Same function: {what} agree at {sizes}, {draws} draws each, in {modes} mode."
+    if draws == 1:
+        words = "Same function: {what} agree at {sizes}, one draw, in {modes} mode."
     if not steps:
         return Phrase(words, what=Phrase("outputs"), **told)
     # An optimizer's state, such as momentum, shows from the second step on.
@@ -100,6 +114,11 @@ def _same(forward: Sequence[ForwardRow], steps: int) -> Phrase:
         "Same function: outputs and gradients agree at {sizes}, {draws} draws each, in {modes} "
         "mode; {training} in pynative mode."
     )
+    if draws == 1:
+        words = (
+            "Same function: outputs and gradients agree at {sizes}, one draw, in {modes} mode; "
+            "{training} in pynative mode."
+        )
     training = Phrase("one step of the optimizer" if steps == 1 else "training")
     return Phrase(words, training=training, **told)
 
@@ -118,7 +137,7 @@ def _differs(
     if first and first[0].what == "kernel":
         words = "No mistake of the port found, yet not the same numbers: {cause}."
         return Phrase(words, cause=first[0].words)
-    head = Phrase("Not the same function")
+    head = _head(forward)
     wrong = [row for row in forward if row.verdict is Verdict.DIFFERS]
     forms = [row.problem for row in wrong if row.output == FORM]
     if forms and (divergence is None or divergence.torch is divergence.mindspore is None):
@@ -160,6 +179,14 @@ def _compiled_alone(forward: Sequence[ForwardRow]) -> str:
     return wrong[0].problem if wrong and all(alone) else ""
 
 
+def _head(forward: Sequence[ForwardRow]) -> Phrase:
+    evaluated = {row.verdict for row in forward if not row.training}
+    trained = {row.verdict for row in forward if row.training}
+    if evaluated == {Verdict.SAME} and Verdict.DIFFERS in trained:
+        return Phrase("Same function in evaluation, not in training")
+    return Phrase("Not the same function")
+
+
 def _place(divergence: Divergence) -> str:
     if divergence.kind == "layer":
         return str(divergence.torch)
@@ -176,6 +203,7 @@ def _tail(proven: Sequence[Cause]) -> Phrase:
     if not proven:
         return Phrase("")
     if len(proven) == 1:
-        what = Phrase("the kind of layer") if proven[0].what == "kind" else proven[0].what
+        named = {"kind": Phrase("the kind of layer"), "weights": proven[0].where}
+        what = named.get(proven[0].what, proven[0].what)
         return Phrase("; with {what} alone changed the port agrees", what=what)
     return Phrase("; with these {count} changed the port agrees", count=len(proven))

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from conformance.port.names import Named
 from conformance.port.pairing import Match, by_name
+from conformance.port.phrase import Phrase
 from conformance.port.result import WeightRow
 from conformance.port.rows import single
 
+_OURS = "tied to {name} in PyTorch, not in the port"
 Placed = list[tuple[int, WeightRow]]
 
 
@@ -53,18 +55,20 @@ def untied(
     left = [n for n in torch[0] if n.index not in used[0]]
     free = [n for n in mindspore[0] if n.index not in used[1]]
     found = [
-        replace(match, doubt=f"tied to {match.torch.info.same_as} in PyTorch, not in the port")
+        replace(match, doubt=Phrase(_OURS, name=match.torch.info.same_as))
         for match in by_name(torch[1], free)
     ]
     rows: Placed = []
     taken = {match.torch.index for match in found}
     for match in by_name(left, mindspore[1]):
         shared = match.mindspore.info
-        problem = f"tied in the port only: {shared.name} is the same tensor as {shared.same_as}"
+        words = "tied in the port only: {name} is the same tensor as {other}"
+        problem = Phrase(words, name=shared.name, other=shared.same_as)
         rows.append(single(match.torch, "torch", problem=problem))
         taken.add(match.torch.index)
     for side, names in (("torch", torch[1]), ("mindspore", mindspore[1])):
         for name in names:
             if side == "mindspore" or name.index not in taken:
-                rows.append(single(name, side, rule=f"another name of {name.info.same_as}"))
+                rule = Phrase("another name of {name}", name=name.info.same_as)
+                rows.append(single(name, side, rule=rule))
     return found, rows

@@ -106,6 +106,8 @@ class _Item:
 
 
 SMALL = "next to no gradient: PyTorch's own float32 is off by {share} of it"
+FROZEN_HERE = "the port gives it no gradient: it is frozen, or no parameter"
+FROZEN_THERE = "PyTorch gives it no gradient: it is frozen there"
 ZERO = "the port's gradient is zero"
 NOISE_ONLY = "no gradient on either side: PyTorch's own float32 shows noise alone"
 
@@ -121,11 +123,9 @@ def _gradients(
         port = ported.get(name)
         if y is None or torch is None:
             if port is not None and port.any():
-                words = Phrase("PyTorch gives it no gradient: it is frozen there")
-                yield name, _Item(Unmeasured(Verdict.DIFFERS, words))
+                yield name, _Item(Unmeasured(Verdict.DIFFERS, Phrase(FROZEN_THERE)))
         elif port is None:
-            words = Phrase("the port gives it no gradient: it is frozen, or no parameter")
-            yield name, _Item(Unmeasured(Verdict.DIFFERS, words))
+            yield name, _Item(Unmeasured(Verdict.DIFFERS, Phrase(FROZEN_HERE)))
         else:
             yield name, _gradient(y, torch, port, scale)
 

@@ -12,7 +12,7 @@ from conformance.port.evidence import Suspect
 from conformance.port.phrase import Phrase, joined, listed, number
 from conformance.port.result import Cause, TensorRow, Verdict
 from conformance.port.stepping import Stepped
-from conformance.port.training import Differentiated
+from conformance.port.training import FROZEN_HERE, FROZEN_THERE, Differentiated
 from conformance.port.trajectory import Trajectory
 from conformance.port.updates import Fit, Reading
 
@@ -46,15 +46,14 @@ class Trained:
 
 def training_suspects(found: Trained) -> list[Suspect]:
     """Return the suspects, likeliest first."""
-    suspects = [*_frozen(found), *_gradients(found), *_state(found), *_compiled_state(found)]
-    suspects += _loss(found)
+    suspects = [*_frozen(found), *_thawed(found), *_gradients(found), *_state(found)]
+    suspects += [*_compiled_state(found), *_loss(found)]
     suspects += [*_schedule(found), *_optimizer(found)]
     return sorted(suspects, key=lambda item: item.rank)
 
 
 def _frozen(found: Trained) -> Iterator[Suspect]:
-    rows = found.gradients.gradients if found.gradients else ()
-    dead = [r for r in rows if r.verdict is Verdict.DIFFERS and _gives_none(r)]
+    dead = [r for r in _all(found.gradients) if r.verdict is Verdict.DIFFERS and _gives_none(r)]
     unmoved = sorted(found.step.unmoved) if found.step else []
     names = [row.torch for row in dead] + [n for n in unmoved if n not in {r.torch for r in dead}]
     if names:
@@ -64,8 +63,25 @@ def _frozen(found: Trained) -> Iterator[Suspect]:
         yield Suspect(cause, AT, tensors=tuple(names))
 
 
+def _thawed(found: Trained) -> Iterator[Suspect]:
+    """Name parameters that the port alone trains."""
+    rows = [row for row in _all(found.gradients) if _says(row, FROZEN_THERE)]
+    if rows:
+        names = listed([row.torch for row in rows])
+        words = Phrase("{tensors}: trained in the port, not in PyTorch", tensors=names)
+        yield Suspect(Cause("frozen", names, words, "", None, rows[0].problem), AT)
+
+
 def _gives_none(row: TensorRow) -> bool:
-    return not row.measures and "frozen" in row.problem
+    return _says(row, FROZEN_HERE)
+
+
+def _says(row: TensorRow, template: str) -> bool:
+    return getattr(row.problem, "template", "") == template
+
+
+def _all(found: Differentiated | None) -> Sequence[TensorRow]:
+    return found.gradients if found else ()
 
 
 def _gradients(found: Trained) -> Iterator[Suspect]:
@@ -90,7 +106,7 @@ def _wrong(found: Differentiated | None) -> list[TensorRow]:
     if found is None or found.loss.verdict is Verdict.DIFFERS:
         return []
     rows = [row for row in found.gradients if row.verdict is Verdict.DIFFERS]
-    return [row for row in rows if not _gives_none(row)]
+    return [row for row in rows if not _gives_none(row) and not _says(row, FROZEN_THERE)]
 
 
 def _names(rows: Sequence[TensorRow]) -> str:
@@ -257,6 +273,11 @@ def _coupled(fits: Mapping[str, Fit]) -> Phrase | None:
             "the port adds its weight decay, about {decay}, to the gradient (coupled), "
             "PyTorch's is decoupled, as AdamW's"
         )
+        if _told(fits, "torch", "eps") is not None:  # Adam's own update, and nothing beside it
+            words = (
+                "the port adds its weight decay, about {decay}, to the gradient (coupled), "
+                "PyTorch has none"
+            )
         return Phrase(words, decay=number(max(sides["port"])))
     words = (
         "PyTorch adds its weight decay, about {decay}, to the gradient (coupled), the port's is "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from conformance.errors import PortFailed
 from conformance.port.both import Both
-from conformance.port.phrase import Phrase
+from conformance.port.phrase import Phrase, counted
 from conformance.port.result import SEVERITY, TensorRow, Verdict
 from conformance.port.stepping import Stepped, step
 from conformance.port.training import Batch, Differentiated, differentiate
@@ -42,7 +42,7 @@ class TrainingRun:
 
     @property
     def gradients(self) -> list[TensorRow]:
-        """All rows of the first mode, and of another those that are not the same."""
+        """All rows of the first mode, and of another those whose verdict is another one."""
         return self._rows(lambda found: found.gradients)
 
     @property
@@ -56,13 +56,15 @@ class TrainingRun:
         return list(self.first.state) if self.first else []
 
     def _rows(self, of: Callable[[Differentiated], Sequence[TensorRow]]) -> list[TensorRow]:
+        first = list(of(self.first)) if self.first else []
+        told = {(row.torch, row.verdict) for row in first}
         others = [
             replace(row, problem=Phrase("in graph mode: {problem}", problem=row.problem))
             for _, found in self.differentiated[1:]
             for row in of(found)
-            if row.verdict is not Verdict.SAME
+            if row.verdict is not Verdict.SAME and (row.torch, row.verdict) not in told
         ]
-        return [*(of(self.first) if self.first else ()), *others]
+        return [*first, *others]
 
     @property
     def steps(self) -> list[TensorRow]:
@@ -118,7 +120,7 @@ def _run(both: Both, found: TrainingRun, wrong: bool, echo: Callable[[str], None
     plan = both.plan
     batches = [both.draw(plan.sizes[0], BATCH_SEED + seed) for seed in plan.draws]
     for mode in plan.modes:
-        echo(f"gradients in {mode} mode: {len(batches)} draws")
+        echo(f"gradients in {mode} mode: {counted(len(batches), 'draw', 'draws')}")
         graph = mode == "graph"
         try:
             made = differentiate(both.torch, both.port, both.tensors, batches, graph=graph)
@@ -133,7 +135,7 @@ def _run(both: Both, found: TrainingRun, wrong: bool, echo: Callable[[str], None
         words = "{same} of {all} gradients are the same in {mode} mode"
         found.notes.append(Phrase(words, same=same, all=len(made.gradients), mode=mode))
     if plan.steps and found.first:
-        echo(f"{plan.steps} step{'s' * (plan.steps > 1)} of training")
+        echo(f"{counted(plan.steps, 'step', 'steps')} of training")
         found.stepped = step(both.torch, both.port, both.tensors, batches, found.first)
         found.trajectory = _trajectory(both, found.first, wrong)
 

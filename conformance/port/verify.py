@@ -21,11 +21,12 @@ from conformance.port.dropping import Dropping, dropping
 from conformance.port.evidence import Evidence, Kernel, Suspect
 from conformance.port.examine import examine
 from conformance.port.glue import explain
+from conformance.port.guesses import settle
 from conformance.port.holdings import holdings
 from conformance.port.initialisers import initialisers
 from conformance.port.model import Array
 from conformance.port.outputs import draws_random, outputs, random_still
-from conformance.port.phrase import Phrase, listed
+from conformance.port.phrase import Phrase, counted, listed
 from conformance.port.result import (
     FORM,
     SEVERITY,
@@ -41,6 +42,7 @@ from conformance.port.side import Side
 from conformance.port.static import Pages
 from conformance.port.training_causes import Trained, training_suspects
 from conformance.port.training_run import TrainingRun, begun, state_again, train
+from conformance.port.unreached import Unreached, unreached
 
 VIEWS = 2
 """At so many input sizes that differ the layers are looked at; the others tell the same."""
@@ -82,20 +84,22 @@ class _Verification:
         self.dropping = Dropping()
         self.views: list[Found] = []
         self.formulas: dict[Divergence, str] = {}
+        self.hidden: list[Unreached] = []
         self.random = ""
         """Why nothing more can be compared: a side draws random numbers."""
 
     def result(self) -> PortResult:
         """Go through everything and say what came of it."""
         both, plan = self.both, self.plan
-        self.echo(f"{len(both.rows)} rows of weights")
+        self.echo(f"{counted(len(both.rows), 'row', 'rows')} of weights")
         both.prepare()
         if plan.steps:
             begun(both)
         self.aligned = self._align()
         self.static = self._static()
-        self.echo(f"outputs at {', '.join(plan.sizes)}: {plan.seeds} draws")
+        self.echo(f"outputs at {', '.join(plan.sizes)}: {counted(plan.seeds, 'draw', 'draws')}")
         self.forward = self._evaluation()
+        self._settle()
         if not self.random:
             self._still()
             self._look()
@@ -135,6 +139,17 @@ class _Verification:
             return [_not_compared(size, False, self.random) for size in self.plan.sizes]
         return outputs(both)
 
+    def _settle(self) -> None:
+        """Try what of the map is a guess the other way round, where the port differs."""
+        if self.wrong is not Verdict.DIFFERS or self.unsteady:
+            return
+        told = settle(self.both, Again(self.both, self.forward))
+        if told is not None:
+            self.notes.append(told)
+            self.aligned = self._align()
+            self.static = self._static()
+            self.forward = outputs(self.both)
+
     def _still(self) -> None:
         """Compare outputs in training mode, without what draws random numbers."""
         both = self.both
@@ -170,7 +185,7 @@ class _Verification:
         evaluated = [key for key in chosen if not key[1]]
         views = (evaluated or list(chosen))[:VIEWS] or [(self.plan.sizes[0], False)]
         for size, training in views:
-            self.echo(f"{len(self.aligned)} layers at {size}")
+            self.echo(f"{counted(len(self.aligned), 'layer', 'layers')} at {size}")
             self.views.append(self._view(size, training))
 
     def _view(self, size: str, training: bool) -> Found:
@@ -231,6 +246,10 @@ class _Verification:
                 told,
             )
         )
+        if Verdict.SAME is self.wrong:
+            self.hidden = unreached(self.both, self.aligned, evidence)
+        hidden = {(one.cause.what, layer) for one in self.hidden for layer in one.layers}
+        found = [s for s in found if hidden.isdisjoint((s.setting, n) for n in s.layers)]
         drawn = any(item.setting == DRAWN for item in self.static)
         if self.dropping.verdict is Verdict.DIFFERS and not drawn:
             trained.insert(0, self.dropping.suspect)
@@ -247,12 +266,13 @@ class _Verification:
         wrong = self.wrong in OFF
         again = Again(self.both, self.forward)
         if first and wrong and again.reproduced():
-            self.echo(f"{len(first)} suspects: each put right alone")
+            self.echo(f"{counted(len(first), 'suspect', 'suspects')}: each put right alone")
             first = confirm(first, Attempts(self.both, self.static, again))
         settled = [suspect for suspect in first if suspect.cause.confirmed]
         if later and (settled or not wrong) and _any_differs(self.training.eager):
             attempts = Attempts(self.both, self.static, self._state_again)
             if attempts(settled) is not Verdict.SAME:
+                self.echo(f"{counted(len(later), 'suspect', 'suspects')} of training: likewise")
                 later = confirm(later, lambda tried: attempts([*settled, *tried]))
         return [*first, *later]
 
@@ -274,11 +294,16 @@ class _Verification:
         broken = [row for row in self.both.rows if row.problem]
         tensors = [*training.gradients, *training.state, *training.steps]
         rest = sentence.overall(self.forward, layers, tensors, others)
-        held = holdings(self.both.rows, self.both.mistakes, self.both.trainable)
-        verdict = sentence.overall(self.forward, layers, tensors, [*others, held.verdict])
+        held = holdings(self.both.rows, self.both.brought, self.both.trainable)
+        kept = [held.verdict, *(one.verdict for one in self.hidden)]
+        verdict = sentence.overall(self.forward, layers, tensors, [*others, *kept])
         if verdict is Verdict.SAME:
             causes = ()  # What was suspected changes nothing.
-        if verdict is not rest:
+        unseen = tuple(one.cause for one in self.hidden)
+        hidden = next((one for one in self.hidden if one.verdict is verdict), None)
+        if verdict is not rest and hidden is not None:
+            told = sentence.by_settings(verdict, hidden.told, hidden.cause.evidence)
+        elif verdict is not rest:
             told = sentence.by_weights(verdict, held.reason, agree=rest is Verdict.SAME)
         else:
             told = sentence.sentence(
@@ -290,7 +315,9 @@ class _Verification:
                 unclear=[*training.unclear, *self.dropping.unclear],
             )
         if broken:
-            count = Phrase("{n} rows of weights have a problem", n=len(broken))
+            many = "{n} rows of weights have a problem"
+            one = Phrase("1 row of weights has a problem")
+            count = one if len(broken) == 1 else Phrase(many, n=len(broken))
             self.notes.append(count)
         return PortResult(
             name=self.plan.name,
@@ -305,7 +332,7 @@ class _Verification:
             forward=tuple(self.forward),
             layers=tuple(layers),
             divergences=tuple(item for view in self.views for item in view.divergences),
-            causes=causes,
+            causes=(*unseen, *causes) if verdict is not rest else (*causes, *unseen),
             gradients=tuple(training.gradients),
             state=tuple(training.state),
             step=tuple(training.steps),

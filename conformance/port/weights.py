@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from conformance.port import ties
-from conformance.port.config import Rule, Weights
+from conformance.port import ruled, ties
+from conformance.port.config import Weights
 from conformance.port.model import LayerInfo, TensorInfo
 from conformance.port.names import COUNTER, Named, named
 from conformance.port.pairing import Match, pair
+from conformance.port.phrase import Phrase, joined
 from conformance.port.result import WeightRow
-from conformance.port.rows import LAST, alone, counted, row, single
+from conformance.port.rows import alone, counted, row, single
 from conformance.port.side import Side
-from conformance.port.transforms import TRANSFORMS, WHOLE, chain
+from conformance.port.transforms import TRANSFORMS
 from conformance.port.values import apply, restore, usable
 
 __all__ = ["TRANSFORMS", "Inventory", "apply", "map_weights", "restore", "usable"]
@@ -40,15 +40,17 @@ def map_weights(
     """Return a row for each pair and for each tensor that belongs to none.
 
     The configuration's `ignore` and `rules` go first, then names, then order of definition.  Rows
-    are in order of PyTorch's tensors; what only MindSpore has comes last.
+    are in order of PyTorch's tensors; what only MindSpore has comes last.  Raises RuleError for
+    rules that say nothing of these models.
     """
     config = config or Weights()
     ours, theirs = (named(side.tensors, side.layers) for side in (torch, mindspore))
+    ruled.check(config.rules, ours, theirs)
     rows: list[tuple[int, WeightRow]] = []
     ours = _ignored(ours, config.ignore.torch, "torch", rows)
     theirs = _ignored(theirs, config.ignore.mindspore, "mindspore", rows)
     (ours, our_others), (theirs, their_others) = ties.split(ours), ties.split(theirs)
-    _ruled(ours, (theirs, their_others), config.rules, rows)
+    rows += ruled.rows(ours, (theirs, their_others), config.rules)
     used = {row.torch for _, row in rows}, {row.mindspore for _, row in rows}
     ours = [n for n in ours if n.info.name not in used[0]]
     theirs = [n for n in theirs if n.info.name not in used[1]]
@@ -67,6 +69,9 @@ def _has(tensors: Iterable[Named], wanted: Named) -> bool:
     return any(n.role == wanted.role for n in tensors)
 
 
+_IGNORED = "ignored: weights.ignore.{side} has {found}"
+
+
 def _ignored(
     tensors: list[Named], patterns: Sequence[str], side: str, rows: list[tuple[int, WeightRow]]
 ) -> list[Named]:
@@ -76,83 +81,8 @@ def _ignored(
         if found is None:
             kept.append(tensor)
         else:
-            rows.append(single(tensor, side, rule=f"ignored: weights.ignore.{side} has {found!r}"))
+            rows.append(single(tensor, side, rule=Phrase(_IGNORED, side=side, found=found)))
     return kept
-
-
-def _ruled(
-    torch: Sequence[Named],
-    mindspore: tuple[Sequence[Named], Sequence[Named]],
-    rules: Sequence[Rule],
-    rows: list[tuple[int, WeightRow]],
-) -> None:
-    """Add the rows that the user's rules make.
-
-    The first rule that matches the whole name of PyTorch's tensor holds; where it takes a part of
-    the tensor (``q_of_qkv``), so do all later ones that take a part.
-    """
-    by_name = targets(*mindspore)
-    matched = [False] * len(rules)
-    for tensor in torch:
-        whole = False
-        for k, rule in enumerate(rules):
-            match = re.fullmatch(rule.torch, tensor.info.name)
-            if match is None:
-                continue
-            matched[k] = True
-            part = chain(rule.transform).source != WHOLE
-            if whole and not part:
-                continue
-            target = match.expand(rule.mindspore)
-            if tensor.role == COUNTER and target not in by_name:
-                break
-            why = f"weights.rules, number {k + 1}: {rule.torch!r} to {rule.mindspore!r}"
-            rows.append((tensor.index, _by_rule(tensor, target, by_name, rule.transform, why)))
-            whole = True
-            if not part:
-                break
-    for k, rule in enumerate(rules):
-        if not matched[k]:
-            problem = f"weights.rules, number {k + 1}: {rule.torch!r} is no tensor of PyTorch's"
-            rows.append(
-                (
-                    LAST,
-                    WeightRow(
-                        "",
-                        "",
-                        None,
-                        None,
-                        rule="a rule of the configuration that matches nothing",
-                        problem=problem,
-                    ),
-                )
-            )
-
-
-def targets(mindspore: Sequence[Named], others: Sequence[Named] = ()) -> dict[str, Named]:
-    """Return the port's tensors by what a rule may call them: their names, or PyTorch's for them.
-
-    One rule for a layer so does for its weight (gamma), its bias (beta) and its statistics.
-    `others` are other names of the same tensors.
-    """
-    first = {n.info.name: n for n in mindspore}
-    again = {n.info.name: first[n.info.same_as] for n in others if n.info.same_as in first}
-    return {n.canonical: n for n in mindspore} | again | first
-
-
-_MATCHES_NOTHING = "a rule of the configuration that matches nothing"
-
-
-def _by_rule(
-    tensor: Named, target: str, by_name: Mapping[str, Named], transform: str, why: str
-) -> WeightRow:
-    other = by_name.get(target)
-    if other is None:
-        near = difflib.get_close_matches(target, by_name, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        problem = f"not mapped: the rule's {target} is no tensor of the port{hint}"
-        return WeightRow(tensor.info.name, "", tensor.info.shape, None, transform, why, problem)
-    return row(tensor.info, other.info, transform, why, "")
 
 
 def _rows(match: Match) -> list[WeightRow]:
@@ -163,7 +93,8 @@ def _rows(match: Match) -> list[WeightRow]:
         return [row(ours[0], theirs[0], transform, match.rule, match.doubt)]
     count = max(len(ours), len(theirs))
     whole = "qkv"[-count:]
-    why = f"{match.rule}; one tensor holds {', '.join(whole)}, taken in this order"
+    held = Phrase("one tensor holds {names}, taken in this order", names=", ".join(whole))
+    why = joined([match.rule, held])
     rows = []
     for k, letter in enumerate(whole):
         if len(theirs) == count:

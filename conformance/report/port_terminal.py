@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from statistics import median
+from typing import TypeVar
 
 from rich.markup import escape
 from rich.table import Table
 
-from conformance.port.result import Measure, PortResult, TensorRow, Verdict
+from conformance.port.budget import FARTHER
+from conformance.port.phrase import Phrase
+from conformance.port.result import (
+    Cause,
+    ForwardRow,
+    Measure,
+    PortResult,
+    TensorRow,
+    TrajectoryRow,
+    Verdict,
+)
+from conformance.report.port_text import relative
 from conformance.report.terminal import console
 
 STYLES = {
@@ -19,50 +32,75 @@ STYLES = {
 }
 MOST = 12
 """Rows of a table that are shown; the page has them all."""
+Row = TypeVar("Row")
 
 
 def show(result: PortResult) -> None:
     """Print `result` on standard output."""
     out = console()
     out.print(f"[{STYLES[result.verdict]}]{escape(result.sentence)}[/]", soft_wrap=True)
-    out.print(_outputs(result))
-    for cause in result.causes[:MOST]:
-        proven = {True: " (confirmed)", False: " (changing only this does not suffice)"}
-        tail = proven.get(cause.confirmed, "") if cause.confirmed is not None else ""
-        page = f"; see operations/{cause.page}.html" if cause.page else ""
-        out.print(escape(f"cause: {cause.words}: {cause.where}{tail}{page}"), soft_wrap=True)
-        if cause.evidence:
-            out.print(escape(f"       {cause.evidence}"), soft_wrap=True)
-    for row in [row for row in result.weights if row.problem][:MOST]:
-        name = " → ".join(filter(None, (row.torch, row.mindspore)))
-        out.print(escape(f"weights: {name}: {row.problem}"), soft_wrap=True)
+    if result.forward:
+        out.print(_outputs(result.forward))
+    for line in _lines(result):
+        out.print(escape(line), soft_wrap=True)
+
+
+def _lines(result: PortResult) -> Iterator[str]:
+    """Yield everything below the table of outputs."""
+    yield from _some([_cause(cause) for cause in result.causes], "causes")
+    told = {cause.where for cause in result.causes[:MOST] if cause.what == "weights"}
+    broken = [row for row in result.weights if row.problem]
+    left = [row for row in broken if (row.torch or row.mindspore) not in told]
+    names = [" → ".join(filter(None, (row.torch, row.mindspore))) for row in left]
+    yield from _some(
+        [(f"weights: {n}: {row.problem}",) for n, row in zip(names, left, strict=True)], "rows"
+    )
     for name, rows in (
         ("gradient", result.gradients),
         ("state", result.state),
         ("step", result.step),
     ):
-        out.print(escape(f"{name}: {_counted(rows)}"), soft_wrap=True)
-        for tensor in [row for row in rows if row.verdict is not Verdict.SAME][:MOST]:
-            why = f": {tensor.problem}" if tensor.problem else ""
-            out.print(escape(f"  {tensor.verdict} {tensor.torch}{why}"), soft_wrap=True)
-    for note in result.notes:
-        out.print(escape(note), soft_wrap=True)
+        if rows:
+            yield from _tensors(name, rows)
+    if result.trajectory:
+        yield _trajectory(result.trajectory[-1])
+    yield from result.notes
 
 
-def _outputs(result: PortResult) -> Table:
+def _some(items: Sequence[Sequence[str]], what: str) -> Iterator[str]:
+    """Yield the lines of the first items, and how many more there are."""
+    for lines in items[:MOST]:
+        yield from lines
+    if len(items) > MOST:
+        yield f"and {len(items) - MOST} more {what}"
+
+
+def _cause(cause: Cause) -> list[str]:
+    proven = {True: " (confirmed)", False: " (changing only this does not suffice)", None: ""}
+    page = f"; see operations/{cause.page}.html" if cause.page else ""
+    # Words about a tensor begin with its name.
+    where = "" if cause.words.startswith(cause.where) else f": {cause.where}"
+    lines = [f"cause: {cause.words}{where}{proven[cause.confirmed]}{page}"]
+    return [*lines, f"       {cause.evidence}"] if cause.evidence else lines
+
+
+# Outputs ----------------------------------------------------------------------------------------
+
+
+def _outputs(rows: Sequence[ForwardRow]) -> Table:
+    """Return the table of outputs, modes that show the same in one row."""
     table = Table(box=None, pad_edge=False)
     for head in ("size", "pass", "mode", "output", "port", "float32 alone", "ratio", "verdict"):
         table.add_column(head, justify="right" if head in ("port", "ratio") else "left")
-    for row in result.forward:
-        table.add_row(
-            row.size,
-            "train" if row.training else "eval",
-            row.mode,
-            escape(row.label),
-            *_measured(row.measures),
-            f"[{STYLES[row.verdict]}]{row.verdict}[/]"
-            + (f" {escape(row.problem)}" if row.problem else ""),
-        )
+    found: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        reason = "" if row.measures and _ratio(row.problem) else row.problem
+        verdict = f"[{STYLES[row.verdict]}]{row.verdict}[/]" + (reason and f" {escape(reason)}")
+        numbers = _measured(row.measures)
+        key = row.size, "train" if row.training else "eval", escape(row.label), *numbers, verdict
+        found.setdefault(key, []).append(row.mode)
+    for (size, kind, output, *shown), modes in found.items():
+        table.add_row(size, kind, ", ".join(modes), output, *shown)
     return table
 
 
@@ -74,8 +112,34 @@ def _measured(measures: tuple[Measure, ...]) -> tuple[str, str, str]:
     return f"{port:.2g}", f"{torch:.2g}", f"{ratio:.2g}"
 
 
-def _counted(rows: Iterable[TensorRow]) -> str:
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row.verdict] = counts.get(row.verdict, 0) + 1
-    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "none"
+def _ratio(problem: str) -> str:
+    """Return the ratio where a problem says nothing else, or ""."""
+    alone = isinstance(problem, Phrase) and problem.template == FARTHER
+    return str(problem.values["ratio"]) if isinstance(problem, Phrase) and alone else ""
+
+
+# Tensors and training ---------------------------------------------------------------------------
+
+
+def _tensors(name: str, rows: Sequence[TensorRow]) -> Iterator[str]:
+    """Yield how many tensors are what, and those that are not the same."""
+    counts = Counter(row.verdict for row in rows)
+    yield f"{name}: {', '.join(f'{count} {verdict}' for verdict, count in counts.items())}"
+    wrong = [row for row in rows if row.verdict is not Verdict.SAME]
+    yield from _some([(f"  {row.verdict} {row.torch}{_why(row.problem)}",) for row in wrong], name)
+
+
+def _why(problem: str) -> str:
+    if ratio := _ratio(problem):
+        return f": ratio {ratio}"
+    return f": {problem}" if problem else ""
+
+
+def _trajectory(last: TrajectoryRow) -> str:
+    """Return the end of a stretch of training; distances are relative to what was moved."""
+    steps = "1 step" if last.step == 1 else f"{last.step} steps"
+    port, alone = relative(last.port), relative(max(last.torch, last.perturbed))
+    return (
+        f"training: after {steps} the port is {port} from float64, float32 alone {alone}; "
+        f"loss {last.port_loss:.4g}, PyTorch's {last.torch_loss:.4g}"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from importlib import resources
@@ -97,10 +98,10 @@ class Worker:
             raise WorkerUnavailable(why) from None
         except execnet.RemoteError as error:
             self.kill()
-            raise WorkerUnavailable(str(error).strip().splitlines()[-1]) from None
+            raise WorkerUnavailable(self._refused(str(error).strip().splitlines()[-1])) from None
         if kind == "unavailable":
             self.close()
-            raise WorkerUnavailable(str(said))
+            raise WorkerUnavailable(self._refused(str(said)))
         self.info: dict[str, Any] = dict(said)
         if (refusal := target.refuses(said)) is not None:
             self.close()
@@ -111,6 +112,11 @@ class Worker:
         lines = self.stderr().splitlines()
         detail = lines[-1] if lines else str(error) or type(error).__name__
         return f"no worker in {where}: {detail}"
+
+    def _refused(self, why: str) -> str:
+        """Return why an interpreter that was started cannot serve, and which one it is, where it is
+        not this one."""
+        return why if self.target.python == sys.executable else f"{self.target.python}: {why}"
 
     def send(self, request: tuple[Any, ...]) -> None:
         """Send one request.  Raises WorkerDied."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from conformance.corpus.pairs import Call
 from conformance.errors import HarnessError
@@ -15,6 +16,8 @@ from conformance.run.target import Target
 
 IDENTITY = ("version", "build", "device", "mode", "python", "numpy")
 """What must not change of a target in the middle of a run."""
+NTH = "nth"
+"""Says in a message which of a row it is: the pool tells calls apart by their content."""
 
 
 def repeat(
@@ -25,22 +28,29 @@ def repeat(
     times: int,
     jobs: int,
     timeout: float,
+    row: int = 1,
     observer: Callable[[pool.Event], None] = lambda _: None,
 ) -> int:
     """Make `calls` (by target and id) `times` more and keep what comes out otherwise.
 
-    Each time in new workers and in another order: a result may hang on what ran before it.
+    Each time in new workers and in another order, since a result may hang on what ran before it;
+    and `row` times one after the other, since it may hang on how often it was asked for.
     Returns how many calls varied.  HarnessError when a target does not start again.
     """
     varied: set[tuple[str, str]] = set()
+    names: dict[str, str] = {}
     for number in range(1, times + 1):
         lanes = []
         for target in targets:
             mine = list(calls.get(target.name, {}).values())
             random.Random(number).shuffle(mine)
             if mine:
-                lanes.append(pool.Lane(target, deque(mine), ()))
+                rows = [(Call({**c.message, NTH: n}), c) for c in mine for n in range(row)]
+                names.update({call.id: first.id for call, first in rows})
+                lanes.append(pool.Lane(target, deque(call for call, _ in rows), ()))
         for event in pool.execute(lanes, jobs=jobs, timeout=timeout):
+            if isinstance(event, pool.Done):
+                event = replace(event, call=names[event.call])  # noqa: PLW2901
             observer(event)
             match event:
                 case pool.Started():

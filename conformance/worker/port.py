@@ -37,9 +37,9 @@ class Session(Abstract):
     """What is the same in every framework."""
 
     METHODS = (
-        "build", "info", "layers", "tensors", "read", "write", "load", "save", "convert",
-        "calibrate", "drops", "still", "patch", "trace", "run", "replay", "differentiate", "begin",
-        "step",
+        "build", "info", "layers", "tensors", "parameters", "read", "write", "load", "save",
+        "convert", "calibrate", "drops", "still", "patch", "trace", "run", "replay",
+        "differentiate", "begin", "step",
     )  # fmt: skip
 
     def __init__(self, device: str = "", mode: str = "") -> None:
@@ -144,6 +144,26 @@ class Session(Abstract):
     def answer_write(self, values: Message) -> None:
         """See `write`."""
         self.write({name: unpacked(value) for name, value in values.items()})
+
+    def answer_parameters(self) -> Message | None:
+        """Return what a call of the model takes by position: ``names`` in order, of which `needed`
+        have no default, whether `more` may follow, and how the function is `called`."""
+        forward = self.forward()
+        try:
+            # A decorator may pass on other arguments than it takes.
+            signature = inspect.signature(forward, follow_wrapped=False) if forward else None
+        except (TypeError, ValueError):  # it is not written in Python
+            signature = None
+        if forward is None or signature is None:
+            return None
+        parameters = list(signature.parameters.values())
+        taken = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        return {
+            "names": [p.name for p in taken],
+            "needed": sum(p.default is p.empty for p in taken),
+            "more": any(p.kind is p.VAR_POSITIONAL for p in parameters),
+            "called": getattr(forward, "__qualname__", forward.__name__).rpartition("<locals>.")[2],
+        }
 
     def answer_convert(self, function: str, values: Message) -> Message:
         """Return what the user's converter makes of `values`, which are PyTorch's by name."""

@@ -111,6 +111,10 @@ class Abstract:
         """
         raise NotImplementedError
 
+    def forward(self) -> Callable[..., Any] | None:
+        """Return the user's function that a call of the model runs; None when there is none."""
+        return None
+
     def layers(self) -> list[Message]:
         """Return the fields of ``LayerInfo`` for each layer; settings as builtin types."""
         raise NotImplementedError

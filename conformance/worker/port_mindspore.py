@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import mindspore as ms
@@ -92,6 +92,11 @@ class MindSporeSession(Passes):
 
     # What the model is made of ------------------------------------------------------------------
 
+    def forward(self) -> Callable[..., Any]:
+        """Return the model's ``construct``."""
+        found: Callable[..., Any] = self.model.construct
+        return found
+
     def layers(self) -> list[Message]:
         """Return all cells, each by its first name."""
         owned: dict[str, list[str]] = {}
@@ -119,6 +124,7 @@ class MindSporeSession(Passes):
                 "trainable": slot.trainable,
                 "layer": slot.layer,
                 "same_as": "" if slot.first == slot.name else slot.first,
+                "saved": bool(slot.saved),
             }
             for slot in self.slots().values()
         ]

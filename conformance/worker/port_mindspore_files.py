@@ -42,6 +42,14 @@ def load(path: str, slots: Mapping[str, Slot]) -> dict[str, Array]:
     extra = [name for name in held if name not in used and not _of_training(name, known)]
     if extra:
         raise SessionError("Checkpoint", f"{path} has {_some(extra)}, which the model lacks")
+    shapes = [
+        f"{name} {value.shape} for {slots[name].shape}"
+        for name, value in values.items()
+        if value.shape != slots[name].shape
+    ]
+    if shapes:
+        words = f"{path} does not fit the model: it has other shapes: {_some(shapes)}"
+        raise SessionError("Checkpoint", words)
     return values
 
 
@@ -69,7 +77,8 @@ def _read(path: str) -> Mapping[str, Any]:
         held: Mapping[str, Any] = ms.load_checkpoint(path, format=kind)
     except Exception as error:
         words = str(error).strip().partition("\n")[0]
-        raise SessionError("Checkpoint", f"{path}: {words}") from None
+        words = f"{path} is no checkpoint that MindSpore can read: {words}"
+        raise SessionError("Checkpoint", words) from None
     return held
 
 

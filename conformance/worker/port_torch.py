@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,11 @@ class TorchSession(TorchModels):
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
+
+    def forward(self) -> Callable[..., Any]:
+        """Return the model's ``forward``."""
+        found: Callable[..., Any] = self._model().forward
+        return found
 
     def layers(self) -> list[Message]:
         """Return all modules, each by its first name."""

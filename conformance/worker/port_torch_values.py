@@ -170,7 +170,8 @@ def _read(path: str) -> Any:
         raise
     except Exception as error:  # what a file that is none makes of a reader is anything
         line = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise SessionError("Checkpoint", f"{path} is no checkpoint: {line}") from None
+        words = f"{path} is no checkpoint that PyTorch can read ({line}); was it saved completely?"
+        raise SessionError("Checkpoint", words) from None
 
 
 def _unwrapped(found: Any, path: str) -> dict[str, Any]:

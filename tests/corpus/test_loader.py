@@ -47,7 +47,7 @@ def test_every_error_at_its_place() -> None:
     assert [line.split(":")[:3] for line in lines] == [
         ["f.yaml", "3", "11"],
         ["f.yaml", "6", "18"],
-        ["f.yaml", "9", "15"],
+        ["f.yaml", "9", "5"],
     ]
     assert "exakt" in lines[0]
     assert "optoin" in lines[1]

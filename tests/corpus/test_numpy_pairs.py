@@ -96,7 +96,7 @@ def test_ids() -> None:
     [
         ("numpy: torch.add", "pattern"),
         ("numpy: numpy", "pattern"),
-        ("numpy: {steps: [{api: numpy.add, args: [input]}]}", "string"),
+        ("numpy: {steps: [{api: numpy.add, args: [input]}]}", "text is meant"),
         ("torch: numpy.add", "pattern"),
         ("summary: {en: a, zh: 甲}", "torch, mindspore or numpy"),
         ("torch: torch.add, numpy_names: {input: x1}", "speak of `numpy`"),

@@ -25,6 +25,9 @@ class PortedSession(Session):
             raise SessionError("Build", "what it built has no chain")
         self.model = model
 
+    def forward(self) -> Any:
+        return getattr(self.model, "forward", None)
+
     def info(self) -> Message:
         return {"version": "1.0.0"}
 
@@ -54,8 +57,11 @@ class PortedSession(Session):
         self.model.weights |= values
 
     def load(self, path: str) -> None:
-        with np.load(path) as stored:
-            self.write(dict(stored))
+        try:
+            with np.load(path) as stored:
+                self.write(dict(stored))
+        except ValueError as error:
+            raise SessionError("Checkpoint", f"{path} is no checkpoint: {error}") from None
 
     def save(self, path: str) -> None:
         np.savez(path, **self.model.weights)

@@ -273,7 +273,7 @@ def test_a_file_of_known_differences(tmp_path: Path) -> None:
         ("kinds: [value]", "kinds: []", "4:10"),
         ("target: mindspore", "target: tensorflow", "3:11"),
         ("owner: me", "owner: me\n  versions: about 2", "7:13"),
-        ("owner: me", "ownr: me", "6:9"),
+        ("owner: me", "ownr: me", "6:3"),
     ],
 )
 def test_mistakes_in_it_have_a_place(old: str, new: str, place: str) -> None:

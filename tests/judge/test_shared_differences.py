@@ -137,7 +137,7 @@ def test_a_replacement_must_not_show_what_it_mends() -> None:
         (f"  - {{kind: value, cases: [nope], {NOTE}}}", "no case of this file matches 'nope'"),
         (f"  - {{kind: value, {NOTE}}}", "name the cases that show value"),
         (f"  - {{kind: value, cases: [bad], replacement: x=y, {NOTE}}}", "has the id 'x=y'"),
-        (f"  - {{kind: value, cases: [bad], at_most: 0, {NOTE}}}", "greater than 0"),
+        (f"  - {{kind: value, cases: [bad], at_most: 0, {NOTE}}}", "more than 0"),
     ],
 )
 def test_check_names_the_line_of_a_mistake(entry: str, message: str) -> None:

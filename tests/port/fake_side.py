@@ -96,7 +96,14 @@ class FakeSide:
 
     def tensors(self) -> list[TensorInfo]:
         return [
-            TensorInfo(f"{n}.{t}", v.shape, "float32", t not in layer.fixed, n)
+            TensorInfo(
+                f"{n}.{t}",
+                v.shape,
+                "float32",
+                t not in (*layer.fixed, *layer.buffers),
+                n,
+                saved=t not in layer.buffers,
+            )
             for n, layer in self.parts.items()
             for t, v in layer.values.items()
         ]

@@ -23,6 +23,8 @@ class Layer:
     values: dict[str, Array] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     fixed: tuple[str, ...] = ()
+    buffers: tuple[str, ...] = ()
+    """Those that checkpoints leave out."""
     backwards: bool = False
     """Sums in another order, as another framework would."""
 
@@ -50,7 +52,7 @@ class Layer:
         }
 
     def _relu(self, t: Tensors, x: Array, training: bool) -> Forward:
-        return np.maximum(x, 0), {}
+        return np.clip(x, 0, self.settings.get("ceiling")), {}
 
     def _relu_backward(self, t: Tensors, x: Array, dy: Array) -> Forward:
         return dy * (x > 0), {}
@@ -115,7 +117,7 @@ def batch_norm(rng: np.random.RandomState, size: int, momentum: float = 0.1) -> 
 
 
 def relu() -> Layer:
-    return Layer("relu")
+    return Layer("relu", settings={"ceiling": None})
 
 
 def gelu(approximate: str = "none") -> Layer:

@@ -158,11 +158,11 @@ def test_memory(tmp_path: Path, written: object, count: int) -> None:
 ARRAY = "{randn: [8, 3, 5, 5]}"
 ARGUMENTS = "  arguments: {classes: 10}"
 INPUT_MISTAKES = [
-    ("{randm: [8]}", "14: inputs.x.randm: unknown key"),
+    ("{randm: [8]}", "7: inputs.x.randm: unknown key; did you mean rand or randn?"),
     ("{}", "6: inputs.x: give exactly one of rand, randn"),
     ("{ones: [2], rand: [2]}", "6: inputs.x: give exactly one of"),
     ("{rand: [40000, 40000]}", "6: inputs.x: 1,600,000,000 elements; the limit is 100,000,000"),
-    ("{rand: [-1]}", "14: inputs.x.rand.0: Input should be greater than or equal to 0"),
+    ("{rand: [-1]}", "14: inputs.x.rand.0: at least 0 is meant; found '-1'"),
     ("{file: x.npy}", "13: inputs.x.file: no file "),
     ("{file: x.pt}", "13: inputs.x.file: arrays are read from .npy files"),
 ]
@@ -171,13 +171,22 @@ SIDE_MISTAKES = [
     ("  weights: a.ckpt", "12: torch.weights: a checkpoint here ends in .pt or .pth or"),
     ("  python: no/python", "11: torch.python: no file "),
     ("  path: [src]", "10: torch.path.0: no folder "),
-    ("  env: {OMP: 2}", "14: torch.env.OMP: Input should be a valid string; found '2'"),
+    ("  env: {OMP: 2}", "14: torch.env.OMP: text is meant; put it in quotes; found '2'"),
 ]
 RULE = "weights: {rules: [{torch: '%s', mindspore: '%s'}]}"
 LOSS = "loss: {torch: a:b, mindspore: c:d}"
 OTHER_MISTAKES = [
-    ("seed: 3", "7: seed: unknown key; conformance/port/port.schema.json"),
-    ("seeds: 0", "8: seeds: Input should be greater than or equal to 1; found '0'"),
+    ("seed: 3", "1: seed: unknown key; did you mean seeds?"),
+    ("training: {stops: 3}", "12: training.stops: unknown key; did you mean steps?"),
+    ("colour: red", "1: colour: unknown key; `conformance schema port` lists the known ones"),
+    ("seeds: 0", "8: seeds: at least 1 is meant; found '0'"),
+    ("seeds: five", "8: seeds: a whole number is meant; found 'five'"),
+    (
+        "weights: some",
+        "10: weights: keys with values are meant, such as {key: value}; found 'some'",
+    ),
+    ("layers: [a]", "9: layers: keys with values are meant, such as {key: value}"),
+    ("sizes: {even: {x: a}}", "19: sizes.even.x: a list is meant, such as [first, second]; found"),
     ("sizes: {even: {y: [2]}}", "19: sizes.even.y: no input or target of this name; there are x"),
     ("sizes: {even: {x: [20000, 20000]}}", "19: sizes.even.x: 400,000,000 elements"),
     ("sizes: {default: {x: [2]}}", "18: sizes.default: the size of `inputs` has this name"),
@@ -196,7 +205,7 @@ OTHER_MISTAKES = [
         "27: weights.ignore.torch: regular expression: nothing to repeat",
     ),
     ("memory: 1GB", "9: memory: write bytes, or 512MiB or 1GiB; found '1GB'"),
-    ("memory: 1KiB", "9: memory: Input should be greater than or equal to 1048576"),
+    ("memory: 1KiB", "9: memory: at least 1048576 is meant"),
     ("training: {steps: 3}", "11: training: steps need an optimizer"),
     ("training: {targets: {t: {rand: [2]}}}", "11: training: targets need a loss"),
     (
@@ -225,6 +234,14 @@ OTHER_MISTAKES = [
 )
 def test_mistakes(tmp_path: Path, text: str, error: str) -> None:
     assert message(tmp_path, text).splitlines()[0].startswith(f"port.yaml:{error}")
+
+
+def test_an_unknown_key_is_told_at_the_key_whatever_its_value(tmp_path: Path) -> None:
+    said = message(tmp_path, PLAIN.replace("inputs:", "input:"))
+    assert said.splitlines() == [
+        "port.yaml:1:1: 'inputs' is required",
+        "port.yaml:7:1: input: unknown key; did you mean inputs?",
+    ]
 
 
 def test_every_mistake_at_once(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from conformance.port.converters import block_order, compare
 from conformance.port.model import Array
+from conformance.port.phrase import Phrase
 from conformance.port.result import WeightRow
 from conformance.port.weights import apply, map_weights
 from tests.port.inventories import draws, model
@@ -34,7 +35,9 @@ def converted(**changes: Array | None) -> dict[str, WeightRow]:
     """Return the rows by MindSpore's name, of a right converter but for `changes`."""
     given = {**apply(ROWS, VALUES), **{k.replace("__", "."): v for k, v in changes.items()}}
     kept = {name: value for name, value in given.items() if value is not None}
-    return {row.mindspore: row for row in compare(ROWS, VALUES, kept, BUILT).rows}
+    rows = compare(ROWS, VALUES, kept, BUILT).rows
+    assert all(isinstance(said, Phrase) for row in rows for said in (row.rule, row.problem) if said)
+    return {row.mindspore: row for row in rows}
 
 
 def test_right() -> None:
@@ -96,6 +99,13 @@ def test_a_name_that_the_port_lacks() -> None:
         rows["gone.weight"].problem
         == "the converter gives it, and the port has no tensor of this name"
     )
+
+
+def test_pytorchs_own_name_is_told_where_the_ports_is_lacking() -> None:
+    rows = converted(n__moving_mean=None, n__running_mean=VALUES["n.running_mean"])
+    said = "never set: the converter gives it under PyTorch's name, n.running_mean"
+    assert rows["n.moving_mean"].problem == said
+    assert "n.running_mean" not in rows
 
 
 def test_only_what_fits_is_written() -> None:

@@ -435,3 +435,22 @@ def test_streaming_in_groups_changes_nothing_but_the_number_of_passes() -> None:
         assert other.port is not None
         np.testing.assert_array_equal(one.port.outputs[0], other.port.outputs[0])
     assert compare(torch, port)[1] == compare(torch, port, memory=40_000)[1]
+
+
+def test_glue_that_heals_before_the_output_is_no_divergence() -> None:
+    """Another layout, such as channels last, around layers that do not mind."""
+
+    def network(call: Call, x: Array) -> Array:
+        x = call("stem", x)
+        for n in range(BLOCKS):
+            y = call(f"b{n}.fc1", call(f"b{n}.norm", x))
+            y = call(f"b{n}.act", y[:, ::-1])[:, ::-1]
+            x = shortcut(call(f"b{n}.fc2", y), x)
+        return call("head", x)
+
+    outputs, found = compare(*sides(network=network))
+    assert outputs.verdict is Verdict.SAME
+    assert found.divergences == ()
+    outputs, found = compare(*sides(_tanh, network))
+    assert outputs.verdict is Verdict.DIFFERS
+    assert ("layer", "b2.act") in {(d.kind, str(d.torch)) for d in found.divergences}

@@ -13,6 +13,7 @@ from conformance.port.formulas import attention
 from conformance.port.glue import explain
 from conformance.port.measure import measure
 from conformance.port.model import Array
+from conformance.report import text
 from tests.port.fake_side import Call, FakeSide, Network, pairs
 from tests.port.layers import Layer, dense, layer_norm
 
@@ -35,7 +36,12 @@ def parted(made: dict[str, Layer], ours: Network, theirs: Network, x: Array) -> 
     first = find(list(examine(torch, port, aligned, on)), outputs, on).first
     assert first is not None
     assert first.kind == "glue"
-    return str(first.torch), explain(torch, port, aligned, first, on) or ""
+    told = explain(torch, port, aligned, first, on)
+    if told is not None:
+        chinese = told.translated(text.translator("zh").gettext)
+        for word in ("heads", "input of", "scores", "mask", "mean", "flattened", "computes"):
+            assert word not in chinese
+    return str(first.torch), told or ""
 
 
 def blocks(mix: Callable[[Array, Array], Array]) -> Network:

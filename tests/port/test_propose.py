@@ -96,3 +96,12 @@ def test_table() -> None:
     assert lines[0].split() == ["a.weight", "a.weight", "2x3", "same", "name"]
     assert lines[1].startswith("!  b.bias")
     assert "not mapped" in lines[1]
+
+
+def test_where_a_tensor_is_left_over_nobody_says_that_names_alone_do() -> None:
+    fc = ("fc.weight", (4, 4), "fc")
+    rows = map_weights(model(fc, ("bn.bias", (3,), "bn")), model(fc))
+    said = "# No rule is known for the row marked !; write weights.rules, or mend the port.\n"
+    assert as_yaml([], rows) == said
+    rows = map_weights(model(fc, ("bn.bias", (3,), "bn"), ("bn.weight", (3,), "bn")), model(fc))
+    assert "for the 2 rows marked !;" in as_yaml([], rows)

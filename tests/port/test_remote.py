@@ -314,6 +314,17 @@ def test_an_interpreter_that_is_none_is_refused(folder: Path) -> None:
     assert str(error).startswith("torch side, start: no worker in /nonexistent/python")
 
 
+def test_an_interpreter_that_lacks_what_is_needed_is_named(folder: Path) -> None:
+    bare = folder / "bare"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n', encoding="utf-8")
+    bare.chmod(0o755)
+    error = failed(
+        lambda: RemoteSide(Target("torch", "torch", python=str(bare)), Build("users:noisy"))
+    )
+    missing = "ModuleNotFoundError: No module named 'numpy'"
+    assert str(error) == f"torch side, start: {bare}: {missing}"
+
+
 def test_a_version_that_is_another_is_refused(folder: Path) -> None:
     target = Target("torch", "torch", adapter=fake("ported").adapter, version="9.9")
     error = failed(lambda: RemoteSide(target, Build("users:noisy", folder=folder)))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.port.model import CallKey
@@ -37,6 +39,16 @@ def test_what_cannot_be_told_of_outputs() -> None:
 def test_the_same_function_as_far_as_it_was_trained(steps: int, what: str) -> None:
     told = sentence(Verdict.SAME, [forward(Verdict.SAME)], None, [], steps=steps)
     assert told.startswith(f"Same function: {what} agree at default")
+
+
+def test_what_differs_in_training_alone_is_the_same_in_evaluation() -> None:
+    """A BatchNorm folded into the convolution before it, for one."""
+    rows = [forward(Verdict.SAME), replace(forward(Verdict.DIFFERS), training=True)]
+    place = Divergence("layer", CallKey("conv"), None, "default", True)
+    assert sentence(Verdict.DIFFERS, rows, place, []) == (
+        "Same function in evaluation, not in training: parts at conv."
+    )
+    assert sentence(Verdict.DIFFERS, rows[1:], place, []) == "Not the same function: parts at conv."
 
 
 def test_a_layer_of_another_kind() -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conformance.port.budget import Judgement
 from conformance.port.model import Array, Precision
 from conformance.port.result import TensorRow, TrajectoryRow, Verdict
 from conformance.port.stepping import Stepped, step
-from conformance.port.training import _loss, differentiate
+from conformance.port.training import Differentiated, _loss, differentiate
+from conformance.port.training_run import TrainingRun
 from conformance.port.trajectory import judge_rows, schedule, trajectory
 from conformance.port.updates import coupled, fit
 from tests.port.fake_side import FakeSide, Optimizer, sequence
@@ -418,3 +420,19 @@ def test_perturbed_runs_end_with_the_one_that_explains_the_port(momentum: float,
     walk = trajectory(torch, port, tensors(torch), batches(4))
     assert (walk.judgement.verdict is Verdict.SAME) == (momentum == 0.9)
     assert begun.count("float64") == 1 + runs
+
+
+def test_a_gradient_that_differs_in_both_modes_is_told_once() -> None:
+    def made(**verdicts: Verdict) -> Differentiated:
+        rows = (TensorRow(n, n, "gradient", (), v, f"{n} is off") for n, v in verdicts.items())
+        return Differentiated(Judgement(Verdict.SAME), tuple(rows), ())
+
+    same, differs = Verdict.SAME, Verdict.DIFFERS
+    eager, compiled = made(a=differs, b=same, c=same), made(a=differs, b=differs, c=same)
+    run = TrainingRun([("pynative", eager), ("graph", compiled)])
+    assert [(row.torch, row.problem) for row in run.gradients] == [
+        ("a", "a is off"),
+        ("b", "b is off"),
+        ("c", "c is off"),
+        ("b", "in graph mode: b is off"),
+    ]

@@ -59,6 +59,16 @@ def test_a_frozen_parameter() -> None:
     assert found[0].tensors == ("fc2.weight",)
 
 
+def test_a_parameter_that_pytorch_does_not_train() -> None:
+    torch, port = sides()
+    torch.parts["fc2"].settings["frozen"] = ("weight",)
+    found = examined(torch, port)
+    assert [(s.cause.what, s.cause.words) for s in found] == [
+        ("frozen", "fc2.weight: trained in the port, not in PyTorch")
+    ]
+    assert "frozen there" in found[0].cause.evidence
+
+
 def test_momentum_is_told_once() -> None:
     def change(made: Parts) -> None:
         made["bn"].settings["momentum"] = 0.9
@@ -82,6 +92,10 @@ def test_coupled_decay() -> None:
     assert words == (
         "the port adds its weight decay, about 0.1, to the gradient (coupled), PyTorch's is "
         "decoupled, as AdamW's"
+    )
+    words = first(*sides(ours=adam(), theirs=adam(0.1)))[1]
+    assert words == (
+        "the port adds its weight decay, about 0.1, to the gradient (coupled), PyTorch has none"
     )
     words = first(*sides(ours=adam(0.1), theirs=adam(0.1, decoupled=True)))[1]
     assert words.startswith("PyTorch adds its weight decay, about 0.1, to the gradient")

@@ -75,13 +75,13 @@ class Kinked(FakeSide):
 
 
 class OneKink(Kinked):
-    """Twice a single step is made, then three series: the first of these is driven off."""
+    """Begun once to try, twice for a single step, then for three series: the first is off."""
 
-    off = (3,)
+    off = (4,)
 
 
 class AlwaysOff(Kinked):
-    off = (3, 4, 5)
+    off = (4, 5, 6)
 
 
 def draw(size: str, seed: int) -> tuple[list[Array], list[Array]]:
@@ -140,7 +140,7 @@ def test_outputs_in_training_are_compared_in_every_mode() -> None:
     found = verified(Otherwise)
     wrong = {(row.mode, row.training) for row in found.forward if row.verdict is Verdict.DIFFERS}
     assert (found.verdict, wrong) == (Verdict.DIFFERS, {("graph", True)})
-    assert found.sentence.startswith("Not the same function: in graph mode alone outputs differ")
+    assert "not in training: in graph mode alone outputs differ" in found.sentence
     assert found.divergences == ()
     assert verified(Otherwise, modes=["pynative"]).verdict is Verdict.SAME
 

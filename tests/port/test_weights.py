@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from conformance.port.config import Weights
+from conformance.port.phrase import Phrase
 from conformance.port.result import WeightRow
+from conformance.port.ruled import RuleError
 from conformance.port.weights import Inventory, apply, map_weights, restore
 from tests.port.inventories import draws, model, real
 
@@ -25,6 +27,8 @@ LEAVES = {
 def mapped(torch: Inventory, port: Inventory, **config: object) -> dict[str, WeightRow]:
     """Return the rows by PyTorch's name; where there is none, by ``port`` and MindSpore's."""
     rows = map_weights(torch, port, Weights.model_validate(config))
+    for said in (text for row in rows for text in (row.rule, row.problem) if text):
+        assert isinstance(said, Phrase), said  # or the Chinese page would speak English
     listed = [name for row in rows for name in {row.torch} - {""}]
     assert set(listed) >= {t.name for t in torch.tensors}
     assert {row.mindspore for row in rows} >= {t.name for t in port.tensors}
@@ -411,25 +415,50 @@ class TestRules:
         assert pairs(rows) == {f"a.{o}": f"z.{t}" for t, o in LEAVES.items()}
         assert all("number 1" in row.rule for row in rows.values())
 
-    def test_a_target_that_is_none(self) -> None:
-        rows = mapped(
-            self.TORCH,
-            self.PORT,
-            rules=[{"torch": r"layers\.0.*", "mindspore": "blocks.0.e.weight"}],
-        )
-        problem = rows["layers.0.fc.weight"].problem
-        assert "blocks.0.e.weight is no tensor of the port" in problem
-        assert "did you mean blocks.0.d.weight?" in problem
+    def test_a_target_that_the_port_lacks(self) -> None:
+        """It has another of the rule's: so it is the port that is wrong, not the rule."""
+        port = Inventory(self.PORT.tensors[1:], self.PORT.layers)
+        rule = {"torch": r"layers\.(.*)\.fc\.(.*)", "mindspore": r"blocks.\1.d.\2"}
+        problem = mapped(self.TORCH, port, rules=[rule])["layers.0.fc.weight"].problem
+        assert "blocks.0.d.weight is no tensor of the port" in problem
+        assert "did you mean blocks.1.d.weight?" in problem
 
-    def test_a_rule_that_matches_nothing(self) -> None:
-        rows = map_weights(
-            self.TORCH,
-            self.PORT,
-            Weights.model_validate({"rules": [{"torch": "x", "mindspore": "y"}]}),
-        )
-        assert [row.problem for row in rows if not row.torch and not row.mindspore] == [
-            "weights.rules, number 1: 'x' is no tensor of PyTorch's"
-        ]
+    @pytest.mark.parametrize(
+        ("torch", "mindspore", "said"),
+        [
+            ("x", "y", "torch: x matches no tensor of PyTorch's"),
+            (
+                r"layrs\.(\d+)\.(.*)",
+                "y",
+                r"torch: layrs\.(\d+)\.(.*) matches no tensor of PyTorch's; did you mean layers?",
+            ),
+            (
+                r"layers\.0\.fc",
+                "y",
+                r"torch: layers\.0\.fc is the beginning of layers.0.fc.weight only; "
+                "it has to match the whole name",
+            ),
+            (
+                r"layers\.(.*)\.fc\.(.*)",
+                r"block.\1.d.\2",
+                "mindspore: block.0.d.weight, for layers.0.fc.weight, is no tensor of the port; "
+                "did you mean blocks.0.d.weight?",
+            ),
+        ],
+    )
+    def test_a_rule_that_says_nothing_of_the_models(
+        self, torch: str, mindspore: str, said: str
+    ) -> None:
+        fine = {"torch": r"layers\.0.*", "mindspore": "blocks.0.d.weight"}
+        rules = [fine, {"torch": torch, "mindspore": mindspore}]
+        with pytest.raises(RuleError) as caught:
+            map_weights(self.TORCH, self.PORT, Weights.model_validate({"rules": rules}))
+        assert str(caught.value) == f"weights.rules.1.{said}"
+
+    def test_a_rule_for_what_is_ignored_or_has_another_name_matches(self) -> None:
+        rules = [{"torch": r"layers\.0.*", "mindspore": "blocks.0.d.weight"}]
+        rows = mapped(self.TORCH, self.PORT, rules=rules, ignore={"torch": [r"layers\.0.*"]})
+        assert rows["layers.0.fc.weight"].rule.startswith("ignored")
 
     def test_set_twice(self) -> None:
         rows = mapped(
@@ -490,3 +519,27 @@ def test_values_are_copies_in_c_order() -> None:
     assert found.flags.c_contiguous
     found[:] = 0
     assert values["a.weight"].any()
+
+
+def test_neighbours_that_could_change_places_are_a_guess_where_names_share_nothing() -> None:
+    def three(names: str) -> Inventory:
+        sizes = zip(names.split(), (6, 6, 5), strict=True)
+        return model(*((f"{name}.weight", (size, 6), "fc") for name, size in sizes))
+
+    rows = mapped(three("q k o"), three("a b c"))
+    assert pairs(rows) == {"q.weight": "a.weight", "k.weight": "b.weight", "o.weight": "c.weight"}
+    assert rows["q.weight"].problem == (
+        "ambiguous: k would fit a as well, and names do not tell; "
+        "say which by a rule of weights.rules"
+    )
+    assert rows["k.weight"].problem.startswith("ambiguous: q would fit b as well")
+    assert "others fit kinds and shapes too" in rows["q.weight"].rule
+    assert rows["o.weight"].problem == ""
+    shared = mapped(three("q_proj k_proj o"), three("a_proj b_proj c"))
+    assert shared["q_proj.weight"].problem.startswith("ambiguous")
+    for others in ("wq wk out", "query key out", "a.q a.k a.o"):
+        found = mapped(three("q k o"), three(others))
+        assert {row.problem for row in found.values()} == {""}, found
+    for ours, theirs in (("fc1 fc2 o", "linear1 linear2 out"), ("f.0 f.2 o", "body.0 body.3 out")):
+        found = mapped(three(ours), three(theirs))
+        assert {row.problem for row in found.values()} == {""}, found

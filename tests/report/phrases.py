@@ -51,6 +51,8 @@ def _strings(node: ast.expr, around: list[ast.FunctionDef], module: ast.Module) 
         return [s for part in (node.body, node.orelse) for s in _strings(part, around, module)]
     if isinstance(node, ast.Dict):
         return [s for part in node.values for s in _strings(part, around, module)]
+    if isinstance(node, ast.Subscript):
+        return _strings(node.value, around, module)  # TWICE[side]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return _strings(node.func.value, around, module)  # BLOCKS.items()
     if isinstance(node, ast.Name):

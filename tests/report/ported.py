@@ -92,7 +92,7 @@ def differing(name: str = "small-cnn") -> PortResult:
         StaticDifference(f"norm{n}", f"cells.norm{n}", "eps", "1e-06", "1e-07", "layer_norm")
         for n in range(5)
     )
-    told = sentence.sentence(DIFFERS, forward, where, causes, trained=True)
+    told = sentence.sentence(DIFFERS, forward, where, causes, steps=8)
     weights = tuple(
         WeightRow(f"{text}.weight", f"cells.{text}.gamma", (64, 3, 3), (64, 3, 1, 3), "add_axis",
                   "the names of a norm's parameters")
@@ -149,7 +149,7 @@ def agreeing(name: str = "resnet18") -> PortResult:
     return PortResult(
         name=name,
         verdict=SAME,
-        sentence=sentence.sentence(SAME, forward, None, (), trained=True),
+        sentence=sentence.sentence(SAME, forward, None, (), steps=4),
         versions={"torch": "2.13.0", "mindspore": "2.10.0"},
         forward=forward,
         layers=tuple(layer(n, f"layer{n}.conv", 1.1, 1.2, 1.3) for n in range(20)),

@@ -51,6 +51,18 @@ def test_a_repetition_that_crashes_is_a_variant(tmp_path: Path) -> None:
     file.close()
 
 
+def test_a_row_shows_what_hangs_on_how_often_was_asked(tmp_path: Path) -> None:
+    """Every seventh call of the same does another thing, as kernels do that try out threads."""
+    target = fakes.fake("seventh")
+    corpus, file = run(tmp_path / "run.sqlite", target)
+    calls = session.make_plan(corpus, [target], Selection()).calls
+    assert repeat(file, [target], calls, times=2, jobs=1, timeout=30) == 0
+    assert repeat(file, [target], calls, times=1, row=8, jobs=1, timeout=30) == 3
+    named = {(item.target, item.call) for item in file.items()}
+    assert {*file.variants()} <= named
+    file.close()
+
+
 def test_each_time_in_another_order(tmp_path: Path) -> None:
     """A result may hang on what ran before it."""
     target = fakes.fake("right")

@@ -219,6 +219,11 @@ def test_a_checkpoint_that_does_not_fit_is_refused(
     saved(a="unused", b="moment1.weight", c="global_step")
     ask("load", path=path)
     assert ask.read()["weight"].tolist() == [1]
+    tensors["bias"] = mindspore.Tensor(np.ones((1, 2), np.float32))
+    saved(a="unused")
+    said = ask.failure("load", path=path)["message"]
+    assert said.startswith(f"{path} does not fit the model: it has other shapes: ")
+    assert "bias (1, 2) for (1,)" in said
     assert "no such file" in ask.failure("load", path="none.ckpt")["message"]
     assert ".safetensors" in ask.failure("save", path="model.pt")["message"]
 
