@@ -86,3 +86,4 @@ def test_the_budgets_are_those_of_the_judge() -> None:
     assert budget.DEAD == 4096 * 2.0**-24
     assert budget.NOISE == 0.01
     assert (budget.OUTPUT.outlier, budget.LAYER.outlier) == (32, 64)
+    assert budget.GRADIENT.outlier == 2**22

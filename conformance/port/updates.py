@@ -77,7 +77,7 @@ def read(update: Array, gradient: Array, parameter: Array, rate: float = 0.0) ->
         return Reading()
     slope, decay = _least_squares(u, g, p)
     if slope < 0 and rms(u - slope * g - decay * p) <= LINEAR * rms(u):
-        # What one rounding of the parameter makes of it is no decay, and what adds to it is neither.
+        # Neither what one rounding of the parameter makes of it nor what adds to it is a decay.
         pull = decay / slope if abs(decay) > 4 * ROUNDOFF else 0.0
         return Reading(decay=pull if pull >= 0 else None)
     return Reading(coupled=coupled(u, g, p), eps=epsilon(u, g, rate))
