@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from conformance.errors import PortFailed
-from conformance.port import sentence, static
+from conformance.port import static
 from conformance.port.again import OFF, Again
 from conformance.port.align import align
 from conformance.port.aligned import Aligned
@@ -15,6 +15,7 @@ from conformance.port.both import Both, Plan
 from conformance.port.budget import Judgement
 from conformance.port.capture import Pass
 from conformance.port.causes import DRAWN, drawing, suspects
+from conformance.port.conclusion import Shown, conclude
 from conformance.port.confirm import confirm
 from conformance.port.divergence import Found, find
 from conformance.port.dropping import Dropping, dropping
@@ -287,33 +288,21 @@ class _Verification:
         training = self.training
         views = [*(view for view in self.views if view.first), *self.views]
         layers = views[0].rows if views else ()
-        others = [*training.verdicts, self.dropping.verdict]
-        if any(item.setting == DRAWN for item in self.static):
-            others.append(Verdict.DIFFERS)
-        causes = tuple(suspect.cause for suspect in found)
-        broken = [row for row in self.both.rows if row.problem]
-        tensors = [*training.gradients, *training.state, *training.steps]
-        rest = sentence.overall(self.forward, layers, tensors, others)
-        held = holdings(self.both.rows, self.both.brought, self.both.trainable)
-        kept = [held.verdict, *(one.verdict for one in self.hidden)]
-        verdict = sentence.overall(self.forward, layers, tensors, [*others, *kept])
-        if verdict is Verdict.SAME:
-            causes = ()  # What was suspected changes nothing.
-        unseen = tuple(one.cause for one in self.hidden)
-        hidden = next((one for one in self.hidden if one.verdict is verdict), None)
-        if verdict is not rest and hidden is not None:
-            told = sentence.by_settings(verdict, hidden.told, hidden.cause.evidence)
-        elif verdict is not rest:
-            told = sentence.by_weights(verdict, held.reason, agree=rest is Verdict.SAME)
-        else:
-            told = sentence.sentence(
-                verdict,
+        drawn = any(item.setting == DRAWN for item in self.static)
+        end = conclude(
+            Shown(
                 self.forward,
+                layers,
                 first,
-                causes,
-                steps=len(training.trajectory.rows) if training.trajectory else 0,
-                unclear=[*training.unclear, *self.dropping.unclear],
-            )
+                training,
+                self.dropping,
+                holdings(self.both.rows, self.both.brought, self.both.trainable),
+                self.hidden,
+                drawn,
+            ),
+            [suspect.cause for suspect in found],
+        )
+        broken = [row for row in self.both.rows if row.problem]
         if broken:
             many = "{n} rows of weights have a problem"
             one = Phrase("1 row of weights has a problem")
@@ -321,8 +310,8 @@ class _Verification:
             self.notes.append(count)
         return PortResult(
             name=self.plan.name,
-            verdict=verdict,
-            sentence=told,
+            verdict=end.verdict,
+            sentence=end.sentence,
             versions={
                 side.framework: str(side.info.get("version", ""))
                 for side in (self.both.torch, self.both.port)
@@ -332,7 +321,7 @@ class _Verification:
             forward=tuple(self.forward),
             layers=tuple(layers),
             divergences=tuple(item for view in self.views for item in view.divergences),
-            causes=(*unseen, *causes) if verdict is not rest else (*causes, *unseen),
+            causes=end.causes,
             gradients=tuple(training.gradients),
             state=tuple(training.state),
             step=tuple(training.steps),
