@@ -74,7 +74,7 @@ reports/ports/%.json: docs/ports/%.yaml $(VISION) $(MINDCV)
 
 test: lint $(NODE) $(VISION) $(MINDCV)
 	$(BIN)/conformance check --signatures
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: .venv/.installed
 	$(BIN)/python tests/bench.py

@@ -1,4 +1,4 @@
-"""How tests share processes; and where all are asked for, none may be skipped.
+"""Which tests come first; and where all are asked for, none may be skipped.
 
 A green that did not run is none.
 """
@@ -13,18 +13,12 @@ import pytest
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a file's tests share a process, which makes its fixtures once; not those marked `apart`.
-
-    Files that may take long go first, so that no process ends with a long one alone.
-    """
+    """Let files that may take long go first, so that no process ends with a long one alone."""
     longest: dict[Path, float] = defaultdict(float)
     for item in items:
         timeout = item.get_closest_marker("timeout")
         longest[item.path] = max(longest[item.path], timeout.args[0] if timeout else 0)
     items.sort(key=lambda item: -longest[item.path])
-    for item in items:
-        if item.get_closest_marker("apart") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def _skipped(config: pytest.Config) -> int:

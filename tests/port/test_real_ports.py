@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 PORTS = Path(__file__).parents[2] / "docs/ports"
-pytestmark = [pytest.mark.apart, pytest.mark.frameworks, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(1200)]
 
 
 def verified(name: str, tmp_path: Path) -> dict[str, Any]:

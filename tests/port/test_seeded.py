@@ -11,7 +11,7 @@ from conformance.port.result import PortResult, Verdict
 from conformance.port.verify import Known, verify
 from tests.port.seeded import CNN, DEFECTS, TRANSFORMER, Defect, configuration, written
 
-pytestmark = [pytest.mark.apart, pytest.mark.frameworks, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(1200)]
 
 
 def verified(folder: Path, defect: Defect, known: Known | None = None) -> PortResult:

@@ -18,7 +18,6 @@ def run(*arguments: str, cwd: Path) -> tuple[int, list[str], str]:
     return done.returncode, done.stdout.splitlines(), done.stderr
 
 
-@pytest.mark.apart
 @pytest.mark.frameworks
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
