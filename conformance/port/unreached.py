@@ -34,6 +34,8 @@ SIZED = ("padding", "ceil_mode", "kernel_size", "stride", "output_size", "count_
 """Settings that sizes may bring to light."""
 TRIED = 3
 """So many layers of one difference are tried."""
+RECTIFIED = 0.05
+"""Where no value is negative and this share is exactly zero, a ReLU comes first, always."""
 Change = tuple[Phrase, Callable[[Array], Array]]
 """What is done to inputs, in words, and the doing."""
 
@@ -97,6 +99,8 @@ class _Tried:
         first = items[0]
         if first.setting in SIZED and first.setting != "kind" and not self.resizable:
             return None
+        if first.setting == "padding_value" and all(map(self._rectified, items)):
+            return None  # The maximum of what is never negative is the same over zeros.
         parameters = first.torch_layer in self.owners[0] and first.mindspore_layer in self.owners[1]
         if first.setting == "kind" and parameters:
             return None  # Such as a 1x1 convolution written as a dense layer: its values showed.
@@ -104,12 +108,26 @@ class _Tried:
         layers = tuple(item.mindspore_layer for item in items)
         return Unreached(Verdict.UNRESOLVED, cause, layers)
 
-    def _shown(self, item: StaticDifference) -> Cause | None:
+    def _kept(self, item: StaticDifference) -> Kept | None:
+        """Return what the layers of a difference were given."""
         pair = next((pair for pair in self.pairs if _of(pair, item)), None)
         if pair is None:
             return None
         on = Pass(self.inputs, size=self.both.plan.sizes[0])
         (kept,) = captures(self.both.torch, self.both.port, [pair], on, self.both.plan.memory)
+        return kept
+
+    def _rectified(self, item: StaticDifference) -> bool:
+        kept = self._kept(item)
+        given = kept.torch.inputs if kept is not None and kept.torch is not None else ()
+        return bool(given) and all(
+            a.size and a.min() >= 0 and (a == 0).mean() > RECTIFIED for a in given
+        )
+
+    def _shown(self, item: StaticDifference) -> Cause | None:
+        kept = self._kept(item)
+        if kept is None:
+            return None
         if self._alone(kept, lambda a: a).verdict in (Verdict.DIFFERS, Verdict.NOT_COMPARED):
             return None  # Such as layers that are one on the other side.
         for what, change in self._changes(item):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from conformance.port.result import PortResult, Verdict
 from tests.port.fake_side import FakeSide
 from tests.port.test_verify import verified
@@ -36,6 +38,16 @@ def test_what_nothing_shows_cannot_be_told() -> None:
         "Outputs agree, but it cannot be told whether the port is the same function: ReLU tag 1, "
         "PyTorch not set, at act did not show; give inputs or sizes that reach it."
     )
+
+
+@pytest.mark.parametrize(("layer", "verdict"), [("fc2", Verdict.SAME), ("bn", Verdict.UNRESOLVED)])
+def test_zeros_around_what_is_never_negative_change_no_maximum(
+    layer: str, verdict: Verdict
+) -> None:
+    def change(made: Parts) -> None:
+        made[layer].settings["padding_value"] = 0.0
+
+    assert verified(FakeSide, change).verdict is verdict
 
 
 def test_settings_of_training_are_judged_by_training() -> None:
