@@ -13,7 +13,7 @@ import pytest
 
 
 def pytest_configure() -> None:
-    """Take interrupts, without which a shell starts what runs in the background: tests send some."""
+    """Take interrupts, which are ignored in a shell's background: tests send some."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -47,8 +47,8 @@ used = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({"code": code, "seconds": used.ru_utime + used.ru_stime,
                   "megabytes": int(most) / 1024}))
 """
-"""Processor time, imports included: what else the machine does is no fault of the gate, nor what the
-process held that it was forked from, which `ru_maxrss` counts."""
+"""Processor time, imports included: what else the machine does is no fault of the gate, nor is
+what the process held that it came from, which `ru_maxrss` counts."""
 
 
 def items() -> Iterator[PlannedItem]:
