@@ -34,7 +34,8 @@ def repeat(
     """Make `calls` (by target and id) `times` more and keep what comes out otherwise.
 
     Each time in new workers and in another order, since a result may hang on what ran before it;
-    and `row` times one after the other, since it may hang on how often it was asked for.
+    and `row` times one after the other, since it may hang on how often it was asked for: not in
+    graph mode, which compiles every call anew.
     Returns how many calls varied.  HarnessError when a target does not start again.
     """
     varied: set[tuple[str, str]] = set()
@@ -45,9 +46,11 @@ def repeat(
             mine = list(calls.get(target.name, {}).values())
             random.Random(number).shuffle(mine)
             if mine:
-                rows = [(Call({**c.message, NTH: n}), c) for c in mine for n in range(row)]
-                names.update({call.id: first.id for call, first in rows})
-                lanes.append(pool.Lane(target, deque(call for call, _ in rows), ()))
+                made = [(c, c) for c in mine]
+                if row > 1 and target.mode != "graph":
+                    made = [(Call({**c.message, NTH: n}), c) for c in mine for n in range(row)]
+                names.update({call.id: first.id for call, first in made})
+                lanes.append(pool.Lane(target, deque(call for call, _ in made), ()))
         for event in pool.execute(lanes, jobs=jobs, timeout=timeout):
             if isinstance(event, pool.Done):
                 event = replace(event, call=names[event.call])  # noqa: PLW2901

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,17 @@ def test_a_row_shows_what_hangs_on_how_often_was_asked(tmp_path: Path) -> None:
     assert repeat(file, [target], calls, times=1, row=8, jobs=1, timeout=30) == 3
     named = {(item.target, item.call) for item in file.items()}
     assert {*file.variants()} <= named
+    file.close()
+
+
+def test_graph_mode_is_asked_once_since_it_compiles_every_call_anew(tmp_path: Path) -> None:
+    target = replace(fakes.fake("right"), mode="graph")
+    corpus, file = run(tmp_path / "run.sqlite", target)
+    calls = session.make_plan(corpus, [target], Selection()).calls
+    done: list[str] = []
+    repeat(file, [target], calls, times=1, row=8, jobs=1, timeout=30,
+           observer=lambda e: done.append(e.call) if isinstance(e, Done) else None)  # fmt: skip
+    assert sorted(done) == sorted(calls[target.name])
     file.close()
 
 
