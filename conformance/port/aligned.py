@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from conformance.port.model import CallKey, LayerCall, LayerInfo
+from conformance.port.model import LayerCall, LayerInfo
 
 _PASSES = ("identity", "dropout", "drop_path", "alpha_dropout", "feature_alpha_dropout")
 _ACTIVATIONS = (
@@ -86,13 +86,6 @@ class Calls:
 def calls_of(layers: Sequence[LayerInfo], calls: Iterable[LayerCall]) -> Calls:
     """Return one side of a trace."""
     return Calls(layers, [call for call in calls if call.depth == 0])
-
-
-def as_defined(layers: Sequence[LayerInfo]) -> list[LayerCall]:
-    """Return a call of each atomic layer in the order of definition, for models that cannot run."""
-    atomic = {layer.name for layer in layers if layer.atomic}
-    outer = [n for n in (x.name for x in layers) if n in atomic and not atomic & {*ancestors(n)}]
-    return [LayerCall(CallKey(name), (), ()) for name in outer]
 
 
 def family(kind: str) -> str:

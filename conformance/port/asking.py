@@ -22,7 +22,7 @@ from conformance.port.model import (
     Step,
     TensorInfo,
 )
-from conformance.worker.port import packed, unpacked
+from conformance.worker.port_wire import packed, unpacked
 
 Message = dict[str, Any]
 CHUNK = 256 * 2**20

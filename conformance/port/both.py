@@ -10,6 +10,7 @@ from conformance.port import converters
 from conformance.port.config import DEFAULT_SIZE, Mode, Weights
 from conformance.port.mistakes import Mistake, mistakes
 from conformance.port.model import Array
+from conformance.port.phrase import Phrase, joined
 from conformance.port.result import WeightRow
 from conformance.port.side import Side
 from conformance.port.training import Batch, Tensors
@@ -125,7 +126,7 @@ class Both:
         if row.mindspore not in self.unsaved or not row.torch:
             return row
         words = "a buffer, which MindSpore's checkpoints leave out: it keeps the port's own value"
-        return replace(row, rule=f"{row.rule}; {words}")
+        return replace(row, rule=joined([row.rule, Phrase(words)]))
 
     @property
     def brought(self) -> list[Mistake]:

@@ -18,8 +18,9 @@ from conformance.port.model import Array, Drop
 from conformance.port.phrase import Phrase, joined, listed
 from conformance.port.result import Cause, Verdict
 from conformance.port.side import Side
+from conformance.worker.port_drops import CHANNELS, ELEMENTS, OWN
 
-OWN, ELEMENTS, CHANNELS, SAMPLES = "own", "elements", "channels", "samples"
+SAMPLES = "samples"
 PLACES = 6
 """Shares are equal when they are to so many decimals: one side may hold what is kept."""
 INPUTS, ELEMENTS_AT_MOST = 4096, 2**22

@@ -53,7 +53,7 @@ def _exchanged(
 ) -> tuple[Rows, Phrase]:
     partners = {a.torch: b for a, b in zip(_sorted(one), _sorted(other), strict=True)}
     partners |= {b.torch: a for a, b in zip(_sorted(one), _sorted(other), strict=True)}
-    why = "by what the models compute: names do not tell, order of definition has it otherwise"
+    why = Phrase("by what the models compute: names do not tell, order of definition is another")
     changed = tuple(
         replace(row, mindspore=partners[row.torch].mindspore, rule=why, problem="")
         if row.torch in partners

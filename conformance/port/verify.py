@@ -10,13 +10,12 @@ from conformance.port import static
 from conformance.port.again import OFF, Again
 from conformance.port.align import align
 from conformance.port.aligned import Aligned
-from conformance.port.attempts import Attempts
 from conformance.port.both import Both, Plan
 from conformance.port.budget import Judgement
 from conformance.port.capture import Pass
 from conformance.port.causes import DRAWN, drawing, suspects
 from conformance.port.conclusion import Shown, conclude
-from conformance.port.confirm import confirm
+from conformance.port.confirmation import confirmed
 from conformance.port.divergence import Found, find
 from conformance.port.dropping import Dropping, dropping
 from conformance.port.evidence import Evidence, Kernel, Suspect
@@ -35,14 +34,13 @@ from conformance.port.result import (
     ForwardRow,
     PortResult,
     StaticDifference,
-    TensorRow,
     Verdict,
     worst,
 )
 from conformance.port.side import Side
 from conformance.port.static import Pages
 from conformance.port.training_causes import Trained, training_suspects
-from conformance.port.training_run import TrainingRun, begun, state_again, train
+from conformance.port.training_run import TrainingRun, begun, train
 from conformance.port.unreached import Unreached, unreached
 
 VIEWS = 2
@@ -254,32 +252,7 @@ class _Verification:
         drawn = any(item.setting == DRAWN for item in self.static)
         if self.dropping.verdict is Verdict.DIFFERS and not drawn:
             trained.insert(0, self.dropping.suspect)
-        return [*self._confirmed(found), *trained]
-
-    def _confirmed(self, found: Sequence[Suspect]) -> list[Suspect]:
-        """Try suspects: those of outputs by outputs, then those that only training shows.
-
-        Statistics are looked at with all that is confirmed of the outputs put right.
-        """
-        trains = {(item.setting, item.mindspore_layer) for item in self.static if item.trains}
-        later = [s for s in found if s.layers and {(s.setting, n) for n in s.layers} <= trains]
-        first = [suspect for suspect in found if suspect not in later]
-        wrong = self.wrong in OFF
-        again = Again(self.both, self.forward)
-        if first and wrong and again.reproduced():
-            self.echo(f"{counted(len(first), 'suspect', 'suspects')}: each put right alone")
-            first = confirm(first, Attempts(self.both, self.static, again))
-        settled = [suspect for suspect in first if suspect.cause.confirmed]
-        if later and (settled or not wrong) and _any_differs(self.training.eager):
-            attempts = Attempts(self.both, self.static, self._state_again)
-            if attempts(settled) is not Verdict.SAME:
-                self.echo(f"{counted(len(later), 'suspect', 'suspects')} of training: likewise")
-                later = confirm(later, lambda tried: attempts([*settled, *tried]))
-        return [*first, *later]
-
-    def _state_again(self) -> Verdict:
-        """Return the verdict on running statistics, measured again."""
-        return worst(row.verdict for row in state_again(self.both))
+        return [*confirmed(found, self.both, evidence, self.echo), *trained]
 
     # What came of it ------------------------------------------------------------------------------
 
@@ -328,10 +301,6 @@ class _Verification:
             trajectory=training.trajectory.rows if training.trajectory else (),
             notes=(*self.notes, *training.notes),
         )
-
-
-def _any_differs(rows: Sequence[TensorRow]) -> bool:
-    return any(row.verdict is Verdict.DIFFERS for row in rows)
 
 
 def _not_compared(size: str, training: bool, why: str) -> ForwardRow:

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from conformance.worker import wire
 from conformance.worker.port_abstract import (
     Abstract,
     Arrays,
@@ -26,9 +25,10 @@ from conformance.worker.port_abstract import (
     Ran,
     Recipe,
 )
-from conformance.worker.port_calls import Array, Key, Recorder
+from conformance.worker.port_calls import Key, Recorder
 from conformance.worker.port_drops import Drop
 from conformance.worker.port_errors import SessionError, failure, import_callable
+from conformance.worker.port_wire import arrays, packed, plain, unpacked, unpacked_all
 
 __all__ = ["Abstract", "Arrays", "Differentiated", "Message", "Ran", "Recipe", "Session"]
 
@@ -173,11 +173,11 @@ class Session(Abstract):
 
     def answer_calibrate(self, inputs: Sequence[Message], seed: int) -> None:
         """See `calibrate`."""
-        self.calibrate(_all(inputs), seed)
+        self.calibrate(unpacked_all(inputs), seed)
 
     def answer_drops(self, inputs: Sequence[Message]) -> list[Drop]:
         """See `drops`."""
-        return self.drops(_all(inputs))
+        return self.drops(unpacked_all(inputs))
 
     def answer_layers(self) -> list[Message]:
         """See `layers`."""
@@ -185,7 +185,7 @@ class Session(Abstract):
 
     def answer_trace(self, inputs: Sequence[Message], training: bool) -> list[Message]:
         """See `trace`."""
-        given = _all(inputs)
+        given = unpacked_all(inputs)
         for i, array in enumerate(given):
             if array.dtype.kind in "fc" and np.isnan(array).any():
                 raise SessionError("NaN", f"input {i} holds NaN")
@@ -201,7 +201,7 @@ class Session(Abstract):
     ) -> Message:
         """See `run`."""
         wanted = {(layer, nth) for layer, nth in capture}
-        ran = self.run(_all(inputs), training, precision, wanted, graph)
+        ran = self.run(unpacked_all(inputs), training, precision, wanted, graph)
         captured = [
             (key, tuple(map(packed, given)), tuple(map(packed, returned)))
             for key, (given, returned) in ran.captured.items()
@@ -213,7 +213,9 @@ class Session(Abstract):
         self, layer: str, inputs: Sequence[Message], training: bool, precision: str, graph: bool
     ) -> tuple[Message, ...]:
         """See `replay`."""
-        return tuple(map(packed, self.replay(layer, _all(inputs), training, precision, graph)))
+        return tuple(
+            map(packed, self.replay(layer, unpacked_all(inputs), training, precision, graph))
+        )
 
     def answer_differentiate(
         self,
@@ -224,7 +226,9 @@ class Session(Abstract):
         graph: bool,
     ) -> Message:
         """See `differentiate`."""
-        found = self.differentiate(_all(inputs), _all(targets), training, precision, graph)
+        found = self.differentiate(
+            unpacked_all(inputs), unpacked_all(targets), training, precision, graph
+        )
         gradients = {n: None if g is None else packed(g) for n, g in found.gradients.items()}
         state = {name: packed(array) for name, array in found.state.items()}
         return {"loss": float(found.loss), "gradients": gradients, "state": state}
@@ -233,7 +237,7 @@ class Session(Abstract):
         self, inputs: Sequence[Message], targets: Sequence[Message], precision: str
     ) -> Message:
         """See `step`."""
-        loss, rates = self.step(_all(inputs), _all(targets), precision)
+        loss, rates = self.step(unpacked_all(inputs), unpacked_all(targets), precision)
         return {"loss": float(loss), "rates": tuple(map(float, rates))}
 
 
@@ -270,51 +274,6 @@ def _loss(given: Message | None) -> Callable[..., Any] | None:
         words = "takes no arguments here, being a function; give a class, or a function of your own"
         raise SessionError("Loss", f"{given['build']} {words}")
     return found
-
-
-def arrays(result: Any) -> dict[str, Array]:
-    """Return what a converter returned as arrays; a framework's own tensors are taken too."""
-    if not isinstance(result, Mapping):
-        what = type(result).__name__
-        raise SessionError("Convert", f"the converter returned {what}; return a dict by name")
-    found = {}
-    for name, value in result.items():
-        if not isinstance(name, str):
-            raise SessionError("Convert", f"the converter returned the name {name!r}, no text")
-        held = value.asnumpy() if hasattr(value, "asnumpy") else value
-        array = np.asarray(held.detach().cpu().numpy() if hasattr(held, "detach") else held)
-        if array.dtype.kind not in "biuf":
-            kind = type(value).__name__
-            raise SessionError("Convert", f"the converter's {name} is {kind}, not an array")
-        found[name] = array
-    return found
-
-
-def packed(array: Array) -> Message:
-    """Return the wire form of an array."""
-    return wire.pack(array.dtype.name, array)
-
-
-def unpacked(value: Message) -> Array:
-    """Return the array in wire form `value`; bfloat16 as the float32 numbers that equal it."""
-    array = wire.unpack(value)
-    return wire.bfloat16_values(array) if value[wire.ARRAY][0] == "bfloat16" else array
-
-
-def plain(value: Any) -> Any:
-    """Return a setting as what execnet carries: what is no builtin type becomes its text."""
-    if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return tuple(plain(item) for item in value)
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return None if value is None else str(value)
-
-
-def _all(values: Sequence[Message]) -> list[Array]:
-    return [unpacked(value) for value in values]
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import pytest
 from conformance.errors import CallerError
 from conformance.port import matches as module
 from conformance.port.align import align
-from conformance.port.aligned import as_defined, family, rising
+from conformance.port.aligned import family, rising
 from tests.port.traces import Trace, around, layer, run, shown
 
 CONVS: list[tuple[str, str]] = [("a.weight", "c.weight"), ("b.weight", "d.weight")]
@@ -258,11 +258,6 @@ def test_every_call_is_told_of_once() -> None:
         )
         assert sorted(keys[0]) == sorted(c.key for c in torch[1] if c.depth == 0)
         assert sorted(keys[1]) == sorted(c.key for c in port[1] if c.depth == 0)
-
-
-def test_models_that_cannot_run_are_aligned_as_they_are_defined() -> None:
-    layers = fused()[0]
-    assert [str(c.key) for c in as_defined(layers)] == ["conv", "bn", "fc"]
 
 
 def test_families() -> None:

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from conformance.worker import wire
-from conformance.worker.port import Session, arrays, packed, plain, unpacked
+from conformance.worker.port import Session
 from conformance.worker.port_calls import Array, Recorder, Trail, flatten, is_slot, rebuild, slots
 from conformance.worker.port_errors import SessionError, failure, import_callable
 from conformance.worker.port_form import form, leaves
+from conformance.worker.port_wire import arrays, packed, plain, unpacked
 
 Pair = namedtuple("Pair", ["left", "right"])
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from conformance.worker import wire
-from conformance.worker.port import packed, unpacked
+from conformance.worker.port_wire import packed, unpacked
 
 pytestmark = pytest.mark.frameworks
 MODULE = "tests.worker.port_cells"
