@@ -113,6 +113,12 @@ def test_confirm_tells_a_toss_from_a_change(project: Project) -> None:
     assert "1 calls did another thing when they were repeated" in out
 
 
+def test_confirm_asks_often_enough_to_meet_what_hangs_on_how_often(project: Project) -> None:
+    project.use("right", "seventh")
+    out = project.run("gate", "wrong.sqlite", "a.sqlite", "--confirm", "1")[1]
+    assert "calls did another thing when they were repeated" in out
+
+
 def test_repeat_finds_what_varies_before_anybody_compares(project: Project) -> None:
     project.use("right", "dice")
     run(project, "a.sqlite", "--repeat", "4")

@@ -119,10 +119,7 @@ class _Tried:
 
     def _rectified(self, item: StaticDifference) -> bool:
         kept = self._kept(item)
-        given = kept.torch.inputs if kept is not None and kept.torch is not None else ()
-        return bool(given) and all(
-            a.size and a.min() >= 0 and (a == 0).mean() > RECTIFIED for a in given
-        )
+        return kept is not None and kept.torch is not None and rectified(kept.torch.inputs)
 
     def _shown(self, item: StaticDifference) -> Cause | None:
         kept = self._kept(item)
@@ -186,6 +183,13 @@ class _Tried:
                 raise
             return False
         return True
+
+
+def rectified(given: Sequence[Array]) -> bool:
+    """Tell whether a ReLU has made these: nothing negative, and zeros."""
+    return bool(given) and all(
+        a.size and a.min() >= 0 and (a == 0).mean() > RECTIFIED for a in given
+    )
 
 
 def _of(pair: Pair, item: StaticDifference) -> bool:

@@ -80,6 +80,16 @@ def test_nothing_is_confirmed_where_the_port_agrees_as_it_is_when_measured_again
     assert not confirmed(result), result.sentence
 
 
+def test_a_harmless_setting_is_not_confirmed_by_silence() -> None:
+    """Dropout is off when the port is measured again, and any cause would make it agree."""
+
+    def hardly(made: Parts) -> None:
+        made["bn"].settings["eps"] = 1.1e-5
+
+    result = found(Drops, hardly)
+    assert [cause.confirmed for cause in result.causes if cause.what == "eps"] == [None]
+
+
 def test_random_numbers_in_evaluation_are_named() -> None:
     for port in (Drops, DropsInEvaluation):
         result = found(port)

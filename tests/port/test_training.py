@@ -14,7 +14,7 @@ from conformance.port.stepping import Stepped, step
 from conformance.port.training import Differentiated, _loss, differentiate
 from conformance.port.training_run import TrainingRun
 from conformance.port.trajectory import judge_rows, schedule, trajectory
-from conformance.port.updates import coupled, fit
+from conformance.port.updates import coupled, fit, read
 from tests.port.fake_side import FakeSide, Optimizer, sequence
 from tests.port.layers import Layer, dense, relu
 from tests.port.trained import Parts, batches, parts, passed, sides, stepped, tensors, walked
@@ -394,6 +394,14 @@ def test_verdicts_of_trajectories() -> None:
     assert judged(trajectory_row(1, 2e-6), lost) is Verdict.UNRESOLVED
     assert judged(trajectory_row(1, 2e-6), trajectory_row(2, 2e-6), lost) is Verdict.SAME
     assert judged(trajectory_row(1, float("nan"), loss=float("nan"))) is Verdict.DIFFERS
+
+
+def test_what_adds_to_a_parameter_is_no_weight_decay() -> None:
+    rng = np.random.RandomState(1)
+    g, p = rng.randn(2, 200)
+    assert read(-0.1 * (g + 0.05 * p), g, p).decay == pytest.approx(0.05)
+    assert read(-0.1 * g, g, p).decay == 0
+    assert read(-0.1 * (g - 0.05 * p), g, p).decay is None
 
 
 def test_fits() -> None:

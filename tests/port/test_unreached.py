@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conformance.port.result import PortResult, Verdict
+from conformance.port.unreached import rectified
 from tests.port.fake_side import FakeSide
 from tests.port.test_verify import verified
 from tests.port.trained import Parts
@@ -48,6 +50,15 @@ def test_zeros_around_what_is_never_negative_change_no_maximum(
         made[layer].settings["padding_value"] = 0.0
 
     assert verified(FakeSide, change).verdict is verdict
+
+
+def test_what_a_relu_has_made() -> None:
+    x = np.random.RandomState(1).randn(4, 100)
+    assert rectified([np.maximum(x, 0)])
+    assert not rectified([np.abs(x)])  # an image, which another one may not be like
+    assert not rectified([np.where(x > 0.5, x, 0) - (x < -2)])
+    assert not rectified([np.maximum(x, 0), x])
+    assert not rectified([])
 
 
 def test_settings_of_training_are_judged_by_training() -> None:
