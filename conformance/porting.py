@@ -13,12 +13,12 @@ import typer
 from conformance import destinations
 from conformance.corpus import loader
 from conformance.errors import CallerError, ConformanceError, HarnessError
+from conformance.phrase import Phrase
 from conformance.port import checkpoint, kernels, signature, static
 from conformance.port import propose as proposing
 from conformance.port.both import Both, Plan
 from conformance.port.located import located
 from conformance.port.model import Framework
-from conformance.port.phrase import Phrase
 from conformance.port.portfile import PortFile, load
 from conformance.port.remote import Build, RemoteSide
 from conformance.port.result import PortResult, Verdict

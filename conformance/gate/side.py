@@ -23,7 +23,10 @@ from conformance.run.store import RunFile
 
 SELECTION = ("select", "quick", "covering")
 """What a run's manifest says of the items it was asked for."""
-JUDGES = ("corpus", "reference", "judge", "taxonomy.py", "run/behaviour.py", "gate/record.py")
+JUDGES = (
+    *("corpus", "reference", "judge", "phrase.py", "taxonomy.py", "gate/record.py"),
+    *("run/behaviour.py", "run/outcome.py", "worker/wire.py", "worker/describe.py"),
+)
 """What a verdict depends on, under the package's folder."""
 
 

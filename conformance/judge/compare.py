@@ -12,7 +12,8 @@ from conformance.judge.budget import Budget, unit_error
 from conformance.judge.dtypes import OVERFLOW, ROUNDOFF, inexact
 from conformance.judge.expected import Derivative, Expected
 from conformance.judge.verdict import Finding
-from conformance.judge.words import Said, said
+from conformance.judge.words import said
+from conformance.phrase import Phrase
 from conformance.reference.dtypes import numpy_dtype
 from conformance.taxonomy import INEXACT, Kind
 
@@ -207,13 +208,13 @@ def _projected(got: Array, should: Derivative, rules: Rules) -> Comparison:
     return Comparison(found, ratio)
 
 
-def _along(count: int, detail: str) -> Said:
+def _along(count: int, detail: str) -> Phrase:
     return said(
         "along random directions of ~{count} elements, {detail}", count=count, detail=detail
     )
 
 
-def _limit(rules: Rules, ratio: float) -> Said:
+def _limit(rules: Rules, ratio: float) -> Phrase:
     budget = rules.budget
     if budget.in_roundoffs is None:
         return said(
@@ -229,7 +230,7 @@ def _limit(rules: Rules, ratio: float) -> Said:
 
 def _sentence(
     wrong: Array, out: Array, should: Array, where: str, worst: tuple[Any, ...] | None = None
-) -> Said:
+) -> Phrase:
     if worst is None:
         worst = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
     index = f"[{', '.join(str(int(i)) for i in worst)}]" if worst else ""

@@ -9,7 +9,8 @@ from conformance.judge.oracle import Expectation
 from conformance.judge.returned import Examined, OracleStandard, PeerStandard, unsupported_kind
 from conformance.judge.structure import CALL
 from conformance.judge.verdict import Finding
-from conformance.judge.words import Said, said
+from conformance.judge.words import said
+from conformance.phrase import Phrase
 from conformance.run.outcome import (
     Crashed,
     Outcome,
@@ -222,18 +223,18 @@ def _does(outcome: Outcome, exception: str | None) -> bool:
     return wanted in outcome.types and words in outcome.message
 
 
-def _but_should(outcome: Outcome, exception: str | None) -> Said:
+def _but_should(outcome: Outcome, exception: str | None) -> Phrase:
     does = _behaviour(outcome)
     if exception is None:
         return said("{does}, but should return", does=does)
     return said("{does}, but should raise {exception}", does=does, exception=exception)
 
 
-def _behaviour(outcome: Outcome) -> Said:
+def _behaviour(outcome: Outcome) -> Phrase:
     return _raises(outcome) if isinstance(outcome, Raised) else said("returns")
 
 
-def _raises(outcome: Raised) -> Said:
+def _raises(outcome: Raised) -> Phrase:
     return said(
         "raises {exception} ({message})",
         exception=outcome.exception,

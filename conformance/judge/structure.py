@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.judge.words import Said, said
+from conformance.judge.words import said
+from conformance.phrase import Phrase
 from conformance.run.outcome import Named, Other
 
 TENSOR = said("a tensor")
@@ -42,17 +43,17 @@ def labels(count: int) -> list[str]:
     return [said("output {number}", number=i) for i in range(count)]
 
 
-def state(name: str) -> Said:
+def state(name: str) -> Phrase:
     """Return what findings call the module's state `name`."""
     return said("state {name}", name=name)
 
 
-def mutated(name: str) -> Said:
+def mutated(name: str) -> Phrase:
     """Return what findings call an input that the call writes into."""
     return said("mutated {name}", name=name)
 
 
-def gradient(name: str) -> Said:
+def gradient(name: str) -> Phrase:
     """Return what findings call the gradient by `name`."""
     return said("gradient of {name}", name=name)
 

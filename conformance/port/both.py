@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from conformance.phrase import Phrase, joined
 from conformance.port import converters
 from conformance.port.config import DEFAULT_SIZE, Mode, Weights
 from conformance.port.mistakes import Mistake, mistakes
 from conformance.port.model import Array
-from conformance.port.phrase import Phrase, joined
 from conformance.port.result import WeightRow
 from conformance.port.side import Side
 from conformance.port.training import Batch, Tensors

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import inf
 from statistics import median
 
+from conformance.phrase import Phrase, number
 from conformance.port.measure import Measured, Unmeasured
-from conformance.port.phrase import Phrase, number
 from conformance.port.result import Measure, Verdict
 
 DEAD = 2.0**-12

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from conformance.phrase import Phrase, joined, listed, number
 from conformance.port.budget import LAYER
 from conformance.port.evidence import Evidence, Suspect
 from conformance.port.initialisers import INITIALISER
 from conformance.port.model import CallKey
-from conformance.port.phrase import Phrase, joined, listed, number
 from conformance.port.result import Cause, Divergence, StaticDifference, Verdict
 from conformance.port.settings import said
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from conformance.phrase import counted
 from conformance.port.again import OFF, Again
 from conformance.port.attempts import Attempts
 from conformance.port.both import Both
 from conformance.port.confirm import confirm
 from conformance.port.evidence import Evidence, Suspect
-from conformance.port.phrase import counted
 from conformance.port.result import FORM, Verdict, worst
 from conformance.port.training_run import state_again
 

@@ -10,11 +10,11 @@ from itertools import product
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from conformance.phrase import Phrase
 from conformance.port.fit import Layer
 from conformance.port.model import Array
 from conformance.port.names import words
 from conformance.port.order import Pairs
-from conformance.port.phrase import Phrase
 
 _CLEARLY = 0.1
 """By how much (of 1 for equal words) names must gain before they are said to speak otherwise."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from conformance.phrase import Phrase, joined, parts
 from conformance.port.holdings import certain
 from conformance.port.model import Array
-from conformance.port.phrase import Phrase, joined, parts
 from conformance.port.result import WeightRow
 from conformance.port.transforms import TRANSFORMS
 from conformance.port.values import apply

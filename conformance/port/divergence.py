@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from statistics import median
 
+from conformance.phrase import Phrase, listed, number
 from conformance.port.budget import LAYER, OUTPUT, Judgement, judge_one
 from conformance.port.capture import Pass
 from conformance.port.examine import Seen
 from conformance.port.measure import Measured, Unmeasured
 from conformance.port.model import CallKey
-from conformance.port.phrase import Phrase, listed, number
 from conformance.port.result import Divergence, LayerRow, Verdict
 
 JUMP = 4.0

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.errors import PortFailed
+from conformance.phrase import Phrase, joined, listed
 from conformance.port.causes import AT
 from conformance.port.evidence import Suspect
 from conformance.port.model import Array, Drop
-from conformance.port.phrase import Phrase, joined, listed
 from conformance.port.result import Cause, Verdict
 from conformance.port.side import Side
 from conformance.worker.port_drops import CHANNELS, ELEMENTS, OWN

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from conformance.errors import HarnessError
+from conformance.phrase import Phrase
 from conformance.port.budget import LAYER, OUTPUT, judge_one
 from conformance.port.capture import MEMORY, Kept, Pair, Pass, captures
 from conformance.port.measure import Measured, Unmeasured, measure
 from conformance.port.model import Array, Captured, Precision
-from conformance.port.phrase import Phrase
 from conformance.port.result import LayerRow, Measure, Verdict
 from conformance.port.side import Side
 

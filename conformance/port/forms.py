@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from conformance.phrase import Phrase, listed
 from conformance.port.model import Forward
-from conformance.port.phrase import Phrase, listed
 
 INTEGERS = ("int8", "int16", "int32", "int64")
 Part = tuple[str, "Node"]

@@ -9,9 +9,9 @@ from itertools import permutations
 import numpy as np
 from scipy.special import erf, expit
 
+from conformance.phrase import Phrase
 from conformance.port.measure import rms
 from conformance.port.model import Array
-from conformance.port.phrase import Phrase
 
 ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
     "relu": lambda x: np.maximum(x, 0),

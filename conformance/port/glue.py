@@ -8,10 +8,10 @@ from itertools import combinations
 
 import numpy as np
 
+from conformance.phrase import Phrase
 from conformance.port.capture import Pair, Pass
 from conformance.port.formulas import ROWS, Guess, attention, fits, sums
 from conformance.port.model import Array, CallKey, Captured
-from conformance.port.phrase import Phrase
 from conformance.port.result import Divergence
 from conformance.port.side import Side
 

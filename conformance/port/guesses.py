@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations, islice
 
+from conformance.phrase import Phrase
 from conformance.port.both import Both
 from conformance.port.holdings import certain
-from conformance.port.phrase import Phrase
 from conformance.port.result import Verdict, WeightRow
 from conformance.port.values import usable
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from conformance.phrase import Phrase, joined, parts
 from conformance.port.budget import Judgement
 from conformance.port.mistakes import Mistake
-from conformance.port.phrase import Phrase, joined, parts
 from conformance.port.result import Verdict, WeightRow
 
 _SUPPOSED = "ambiguous"

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from conformance.phrase import Phrase
 from conformance.port.model import Array
-from conformance.port.phrase import Phrase
 from conformance.port.result import Measure, Verdict
 
 ROUNDOFF = 2.0**-24

@@ -9,9 +9,9 @@ from itertools import permutations
 
 import numpy as np
 
+from conformance.phrase import Phrase, number
 from conformance.port.measure import ROUNDOFF, rms
 from conformance.port.model import Array
-from conformance.port.phrase import Phrase, number
 from conformance.port.training import times
 
 BLOCKS = {2: "halves", 3: "thirds, such as q, k and v", 4: "quarters, such as the gates i, f, g, o"}

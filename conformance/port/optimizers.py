@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import isclose
 from statistics import median
 
-from conformance.port.phrase import Phrase, joined, number
+from conformance.phrase import Phrase, joined, number
 from conformance.port.stepping import Stepped
 from conformance.port.updates import Fit, Reading
 

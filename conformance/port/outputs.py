@@ -10,13 +10,13 @@ from itertools import combinations
 import numpy as np
 
 from conformance.errors import PortFailed
+from conformance.phrase import Phrase
 from conformance.port.both import Both
 from conformance.port.budget import LOSS, OUTPUT, Judgement, judge
 from conformance.port.config import Mode
 from conformance.port.forms import Node, node, paired, unlike
 from conformance.port.measure import Unmeasured, centre_of, measure
 from conformance.port.model import Array, Forward
-from conformance.port.phrase import Phrase
 from conformance.port.result import FORM, ForwardRow, Verdict
 from conformance.port.side import Side
 

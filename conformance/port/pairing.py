@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from conformance.phrase import Phrase, joined
 from conformance.port import contradiction, fused
 from conformance.port.fit import Layer, fit, kinds_agree, layers, square, together
 from conformance.port.model import Array
 from conformance.port.names import Named, positions, similarity, without_prefix, words
 from conformance.port.order import Pairs, align
-from conformance.port.phrase import Phrase, joined
 
 _FITS = 1000
 """Score of a tensor that fits; the likeness of names, from 0 to 99, decides among equals."""

@@ -18,7 +18,7 @@ from string import Formatter
 from typing import Any, Literal, Union
 
 from conformance.errors import CallerError
-from conformance.port.phrase import Phrase
+from conformance.phrase import Phrase
 from conformance.port.result import PortResult
 
 VERSION = 1

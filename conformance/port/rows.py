@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from conformance.phrase import Phrase, joined
 from conformance.port.model import TensorInfo
 from conformance.port.names import COUNTER, Named, family
 from conformance.port.pairing import Match
-from conformance.port.phrase import Phrase, joined
 from conformance.port.result import WeightRow
 from conformance.port.transforms import Part, chain
 from conformance.port.values import usable

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.corpus.yamlmarks import Path_
 from conformance.errors import CallerError
+from conformance.phrase import Phrase
 from conformance.port.config import Rule
 from conformance.port.names import COUNTER, Named
-from conformance.port.phrase import Phrase
 from conformance.port.result import WeightRow
 from conformance.port.rows import row
 from conformance.port.transforms import WHOLE, chain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conformance.port.phrase import Phrase, joined, listed
+from conformance.phrase import Phrase, joined, listed
 from conformance.port.result import (
     FORM,
     Cause,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from math import isclose
 
-from conformance.port.phrase import Phrase
+from conformance.phrase import Phrase
 
 NAMES = {
     "batch_norm1d": "BatchNorm",

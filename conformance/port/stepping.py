@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from conformance.phrase import Phrase
 from conformance.port.budget import STEP, Judgement, judge, judge_one
 from conformance.port.measure import ROUNDOFF, Measured, Unmeasured, measure, rms
 from conformance.port.model import Array
-from conformance.port.phrase import Phrase
 from conformance.port.result import Measure, TensorRow, Verdict
 from conformance.port.side import Side
 from conformance.port.training import Batch, Differentiated, Tensors

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from conformance.phrase import Phrase
 from conformance.port.names import Named
 from conformance.port.pairing import Match, by_name
-from conformance.port.phrase import Phrase
 from conformance.port.result import WeightRow
 from conformance.port.rows import single
 

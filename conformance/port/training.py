@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 
+from conformance.phrase import Phrase, number
 from conformance.port.budget import GRADIENT, LOSS, STATE, Budget, Judgement, judge
 from conformance.port.measure import ROUNDOFF, TINY, Measured, Unmeasured, measure, rms
 from conformance.port.model import Array, Backward
-from conformance.port.phrase import Phrase, number
 from conformance.port.result import Measure, TensorRow, Verdict
 from conformance.port.side import Side
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from conformance.phrase import Phrase, listed
 from conformance.port import optimizers
 from conformance.port.causes import AT, ELSEWHERE, LIKELY
 from conformance.port.evidence import Suspect
-from conformance.port.phrase import Phrase, listed
 from conformance.port.result import Cause, TensorRow, Verdict
 from conformance.port.stepping import Stepped
 from conformance.port.training import FROZEN_HERE, FROZEN_THERE, Differentiated

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from conformance.errors import PortFailed
+from conformance.phrase import Phrase, counted
 from conformance.port.both import Both
-from conformance.port.phrase import Phrase, counted
 from conformance.port.result import SEVERITY, TensorRow, Verdict
 from conformance.port.stepping import Stepped, step
 from conformance.port.training import Batch, Differentiated, differentiate

@@ -8,10 +8,10 @@ from math import hypot, sqrt
 
 import numpy as np
 
+from conformance.phrase import Phrase, number
 from conformance.port.budget import TRAJECTORY, Judgement
 from conformance.port.measure import ROUNDOFF, rms
 from conformance.port.model import Array, Precision
-from conformance.port.phrase import Phrase, number
 from conformance.port.result import TrajectoryRow, Verdict
 from conformance.port.side import Side
 from conformance.port.training import Batch, Tensors

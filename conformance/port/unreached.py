@@ -12,6 +12,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from conformance.errors import HarnessError, PortFailed
+from conformance.phrase import Phrase, listed
 from conformance.port.attempts import Attempts
 from conformance.port.both import Both
 from conformance.port.budget import LAYER, Judgement, judge_one
@@ -21,7 +22,6 @@ from conformance.port.evidence import Evidence, Suspect
 from conformance.port.examine import FATAL, alone
 from conformance.port.initialisers import INITIALISER
 from conformance.port.model import Array
-from conformance.port.phrase import Phrase, listed
 from conformance.port.result import Cause, StaticDifference, Verdict
 from conformance.port.settings import said
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from conformance.errors import PortFailed
+from conformance.phrase import Phrase, counted, listed
 from conformance.port import static
 from conformance.port.again import OFF, Again
 from conformance.port.align import align
@@ -26,7 +27,6 @@ from conformance.port.holdings import holdings
 from conformance.port.initialisers import initialisers
 from conformance.port.model import Array
 from conformance.port.outputs import draws_random, outputs, random_still
-from conformance.port.phrase import Phrase, counted, listed
 from conformance.port.result import (
     FORM,
     SEVERITY,

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from conformance.phrase import Phrase, joined
 from conformance.port import ruled, ties
 from conformance.port.config import Weights
 from conformance.port.model import LayerInfo, TensorInfo
 from conformance.port.names import COUNTER, Named, named
 from conformance.port.pairing import Match, pair
-from conformance.port.phrase import Phrase, joined
 from conformance.port.result import WeightRow
 from conformance.port.rows import alone, counted, row, single
 from conformance.port.side import Side

@@ -13,9 +13,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from conformance.phrase import listed
 from conformance.port.budget import FARTHER
 from conformance.port.model import CallKey
-from conformance.port.phrase import listed
 from conformance.port.result import (
     Cause,
     Divergence,

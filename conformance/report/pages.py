@@ -16,7 +16,7 @@ from pygments.lexers import PythonLexer
 
 from conformance import parallel
 from conformance.corpus.model import Text
-from conformance.judge.words import Said
+from conformance.phrase import Phrase
 from conformance.report import (
     build,
     official,
@@ -231,7 +231,7 @@ def _told(languages: Languages, sentence: str, longest: int = 0) -> Markup:
             return visible(sentences.short(sentence, code, longest))
         return shortened(sentences.told(sentence, code))
 
-    if not isinstance(sentence, Said):
+    if not isinstance(sentence, Phrase):
         return Markup('<span lang="en">{}</span>').format(say("en"))
     return languages.each(say)
 

@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from conformance.errors import CallerError
-from conformance.port.phrase import Phrase
+from conformance.phrase import Phrase
 from conformance.port.result import PortResult
 from conformance.port.result_json import as_json, from_json
 from conformance.report import build_port, pages, port_text, views

@@ -10,8 +10,8 @@ from typing import TypeVar
 from rich.markup import escape
 from rich.table import Table
 
+from conformance.phrase import Phrase
 from conformance.port.budget import FARTHER
-from conformance.port.phrase import Phrase
 from conformance.port.result import (
     Cause,
     ForwardRow,

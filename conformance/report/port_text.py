@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from conformance.port.phrase import number
+from conformance.phrase import number
 from conformance.port.result import Verdict
 from conformance.report.text import N_
 

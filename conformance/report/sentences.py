@@ -10,7 +10,8 @@ from typing import Any
 from babel.messages import pofile
 
 from conformance.corpus.model import Text
-from conformance.judge.words import Said, filled, said
+from conformance.judge.words import said
+from conformance.phrase import Phrase
 from conformance.report import text
 from conformance.taxonomy import Kind
 
@@ -24,7 +25,7 @@ _NUMBER = r"[-+]?(?:[\d.]+(?:e[-+]\d+)?|inf|nan)"
 
 def told(sentence: str, language: str) -> str:
     """Return `sentence` in `language`: a plain text, which nobody put together here, as it is."""
-    if language == "en" or not isinstance(sentence, Said):
+    if language == "en" or not isinstance(sentence, Phrase):
         return str(sentence)
     known = _catalogue(language)
 
@@ -33,10 +34,10 @@ def told(sentence: str, language: str) -> str:
             return getattr(value, language)
         if isinstance(value, Kind):
             return text.translator(language).gettext(text.KIND[value])
-        return told(value, language) if isinstance(value, Said) else value
+        return value
 
-    return filled(
-        known.get(sentence.template, sentence.template), sentence.values, word, COMMA[language]
+    return sentence.translated(
+        lambda template: known.get(template, template), word, COMMA[language]
     )
 
 
@@ -75,7 +76,8 @@ def again(line: str) -> str:
     for template, numbers, pattern in _patterns():
         if found := pattern.fullmatch(line):
             values = found.groupdict().items()
-            return Said(template, {n: float(v) if n in numbers else again(v) for n, v in values})
+            parts = {n: float(v) if n in numbers else again(v) for n, v in values}
+            return said(template, **parts)
     return line
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import conformance
 from conformance.errors import CallerError, ConformanceError, HarnessError
 from conformance.gate import side
 from conformance.gate.gate import gate
@@ -133,6 +135,31 @@ def test_another_judge_judges_anew(path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(side, "judge_run", asking)
     side.of_run(path, today=TODAY).close()
     assert len(asked) == 1
+
+
+def test_what_judges_is_known_by_its_code() -> None:
+    """A verdict is kept under a hash of that code; what it imports beside decides nothing."""
+    package = Path(conformance.__file__).parent
+    known = {
+        path.relative_to(package).with_suffix("").as_posix()
+        for part in side.JUDGES
+        for path in ((package / part).rglob("*.py") if "." not in part else [package / part])
+    }
+    imported = {
+        name.replace(".", "/")
+        for path in known
+        for node in ast.walk(ast.parse((package / f"{path}.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("conformance.")
+        for name in _modules(package, str(node.module).removeprefix("conformance."), node)
+    }
+    assert imported - known == {"errors", "run/store", "run/target", "worker/whereabouts"}
+
+
+def _modules(package: Path, module: str, node: ast.ImportFrom) -> list[str]:
+    """Return the modules that ``from module import …`` reads."""
+    folder = package / module.replace(".", "/")
+    inside = [f"{module}.{a.name}" for a in node.names if (folder / f"{a.name}.py").is_file()]
+    return inside or [f"{module}.__init__" if folder.is_dir() else module]
 
 
 def test_a_run_file_that_cannot_be_written_is_read(path: Path) -> None:

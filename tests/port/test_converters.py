@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from conformance.phrase import Phrase
 from conformance.port.converters import block_order, compare
 from conformance.port.model import Array
-from conformance.port.phrase import Phrase
 from conformance.port.result import WeightRow
 from conformance.port.weights import apply, map_weights
 from tests.port.inventories import draws, model

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from conformance.phrase import Phrase
 from conformance.port.both import Plan
 from conformance.port.holdings import holdings
 from conformance.port.mistakes import Mistake
-from conformance.port.phrase import Phrase
 from conformance.port.result import PortResult, Verdict, WeightRow
 from conformance.port.verify import verify
 from tests.port.fake_side import FakeSide, sequence

@@ -5,6 +5,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 
+from conformance.phrase import Phrase, joined, listed
 from conformance.port.budget import GRADIENT, LAYER, OUTPUT, judge, worst
 from conformance.port.measure import (
     ROUNDOFF,
@@ -14,7 +15,6 @@ from conformance.port.measure import (
     measure,
 )
 from conformance.port.model import Array
-from conformance.port.phrase import Phrase, joined, listed
 from conformance.port.result import Measure, Verdict
 
 DRAWS = range(5)

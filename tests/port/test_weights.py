@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conformance.phrase import Phrase
 from conformance.port.config import Weights
-from conformance.port.phrase import Phrase
 from conformance.port.result import WeightRow
 from conformance.port.ruled import RuleError
 from conformance.port.weights import Inventory, apply, map_weights, restore

@@ -1,4 +1,4 @@
-"""The templates of `conformance.port.phrase.Phrase` that the code uses, read from its source."""
+"""The templates of `conformance.phrase.Phrase` that the code uses, read from its source."""
 
 from __future__ import annotations
 

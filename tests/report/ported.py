@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from conformance.phrase import Phrase
 from conformance.port import sentence, settings
 from conformance.port.budget import FARTHER
 from conformance.port.model import CallKey
-from conformance.port.phrase import Phrase
 from conformance.port.result import (
     Cause,
     Divergence,

@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from conformance.errors import CallerError
+from conformance.phrase import Phrase
 from conformance.port import sentence
 from conformance.port.budget import FARTHER
-from conformance.port.phrase import Phrase
 from conformance.port.result import (
     ForwardRow,
     LayerRow,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.port.phrase import Phrase
+from conformance.phrase import Phrase
 from conformance.port.result import Cause, PortResult, WeightRow
 from conformance.report import port_terminal
 from tests.report import ported

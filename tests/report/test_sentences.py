@@ -20,7 +20,7 @@ from conformance.judge.compare import Rules
 from conformance.judge.expected import Expected
 from conformance.judge.run import judge_run
 from conformance.judge.verdict import Finding
-from conformance.judge.words import Said
+from conformance.phrase import Phrase
 from conformance.report import formats, sentences, text
 from conformance.run.store import RunFile
 from conformance.taxonomy import Kind
@@ -105,7 +105,7 @@ def test_prose_kinds_and_lists_are_in_the_language() -> None:
 def test_a_sentence_travels_between_processes() -> None:
     detail = wrong().detail
     back = pickle.loads(pickle.dumps(detail))
-    assert isinstance(back, Said)
+    assert isinstance(back, Phrase)
     assert back == detail
     assert sentences.told(back, "zh") == sentences.told(detail, "zh")
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from conformance.corpus.model import Text
-from conformance.port.phrase import Phrase
+from conformance.phrase import Phrase
 from conformance.report import build, pages, port_pages, views
 from tests.report import handmade, ported
 from tests.site.browser import Site

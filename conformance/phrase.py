@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from conformance.corpus.model import Text
 
 
 class Phrase(str):
-    """A `template` of `str.format` filled with `values`, which may be phrases themselves.
+    """A `template` of `str.format` filled with `values`; as it stands where there are none.
 
-    It is the English text; `translated` fills another language's template with the same values.
+    A value may be a phrase itself, prose in both languages, or a list of values.  It is the English
+    text; `translated` fills another language's template with the same values.
     """
 
+    __slots__ = ("template", "values")
     template: str
     values: dict[str, Any]
 
     def __new__(cls, template: str, /, **values: Any) -> Phrase:
-        """Fill `template`, as it stands where there are no values."""
-        self = super().__new__(cls, template.format(**values) if values else template)
+        """Fill `template`."""
+        self = super().__new__(cls, _filled(template, values, _english, ", "))
         self.template, self.values = template, values
         return self
 
@@ -28,19 +32,39 @@ class Phrase(str):
         """Return the phrase that this one's template makes of `values`."""
         return type(self)(self.template, **values)
 
-    def translated(self, gettext: Callable[[str], str]) -> str:
-        """Return the text in the language of `gettext`, which maps templates to templates."""
+    def translated(
+        self,
+        gettext: Callable[[str], str],
+        word: Callable[[Any], Any] = lambda value: value,
+        comma: str = ", ",
+    ) -> str:
+        """Return the text in the language of `gettext`, which maps templates to templates.
+
+        `word` says a value that is no phrase, `comma` is between those of a list.
+        """
         if not self.template:
             return ""  # What gettext has for the empty message is the head of its catalogue.
-        if not self.values:
-            return gettext(self.template)
-        values = {name: translated(value, gettext) for name, value in self.values.items()}
-        return gettext(self.template).format(**values)
+
+        def one(value: Any) -> Any:
+            known = isinstance(value, Phrase)
+            return value.translated(gettext, word, comma) if known else word(value)
+
+        return _filled(gettext(self.template), self.values, one, comma)
 
 
-def translated(value: Any, gettext: Callable[[str], str]) -> Any:
-    """Return a phrase in another language; anything else as it is."""
-    return value.translated(gettext) if isinstance(value, Phrase) else value
+def _filled(
+    template: str, values: Mapping[str, Any], word: Callable[[Any], Any], comma: str
+) -> str:
+    def one(value: Any) -> Any:
+        return comma.join(str(word(v)) for v in value) if isinstance(value, list) else word(value)
+
+    if not values:
+        return template
+    return template.format(**{name: one(value) for name, value in values.items()})
+
+
+def _english(value: Any) -> Any:
+    return value.en if isinstance(value, Text) else value
 
 
 def joined(parts: Sequence[str]) -> Phrase:
