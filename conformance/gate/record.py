@@ -117,13 +117,18 @@ def evidence(findings: tuple[Finding, ...]) -> str:
 
 
 def _line(text: str) -> str:
+    return _printable(text)[:DETAIL]
+
+
+def _printable(text: str) -> str:
+    """Return `text` in one line, without what would steer a terminal."""
     plain = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(plain.split())[:DETAIL]
+    return " ".join(plain.split())
 
 
 def normal(category: str, text: str) -> str:
     """Return a warning without what changes from place to place: numbers, paths, addresses."""
-    plain = " ".join(text.split()).partition("(Triggered internally")[0]
+    plain = _printable(text).partition("(Triggered internally")[0]
     plain = re.sub(r"\b0x[0-9a-fA-F]+|(/[\w.+-]+){2,}|\b\d+(\.\d+)*\b", "#", plain)
     return f"{category}: {plain[:200]}"
 
