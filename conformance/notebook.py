@@ -74,12 +74,16 @@ def verify_port(
     or a pair of that and a transform; `ignore` has lists of expressions by framework; `layers`
     aligns layers.
 
-    Writes the page into the folder `out`, if given.  Raises CallerError for arguments that cannot
-    be, PortFailed when a model cannot be run.
+    Writes the page into the folder `out`, if given; where this raises, the page says why.  Raises
+    CallerError for arguments that cannot be, PortFailed when a model cannot be run.
     """
 
     def draw(size: str, seed: int) -> tuple[list[Array], list[Array]]:
         return _drawn("inputs", inputs, size, seed), _drawn("targets", targets, size, seed)
+
+    def leave(result: PortResult) -> None:
+        if out is not None:
+            port_pages.write(result, Path(out))
 
     varies = callable(inputs) or values == "calibrated"
     plan = Plan(
@@ -98,13 +102,15 @@ def verify_port(
     _checked(plan, values)
     known = _knowledge(None if cases is None else Path(cases))
     trained = loss, optimizer, schedule
-    with _sides(torch_model, mindspore_cell, trained) as (torch, port):
+    with (
+        porting.leaving(name, leave),
+        _sides(torch_model, mindspore_cell, trained) as (torch, port),
+    ):
         try:
             result = porting.noted(verify(torch, port, plan, known, echo), known)
         except RuleError as error:
             raise CallerError(str(error).replace("weights.rules", "rules")) from None
-    if out is not None:
-        port_pages.write(result, Path(out))
+    leave(result)
     return result
 
 

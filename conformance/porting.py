@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -49,11 +49,7 @@ def verify(
     timeout: float,
     save: Path | None,
 ) -> None:
-    """Verify a port, print what was found, leave it as JSON and as a page; exits 1 unless same.
-
-    What an earlier verification left is replaced before this one begins, so that none that fails,
-    or is stopped, leaves another's verdict behind.
-    """
+    """Verify a port, print what was found, leave it as JSON and as a page; exits 1 unless same."""
     file = load(config)
     _writable(config, out or OUT, {"--json": json_path, "--save": save})
     known = knowledge(cases)
@@ -67,22 +63,31 @@ def verify(
         return port_pages.write(result, out or OUT)
 
     name = file.config.port
-    leave(_unfinished(name, Phrase("the verification has not come to its end"), 3))
-    try:
-        with located(file), sides(file, timeout) as (torch, port):
-            plan = planned(file, seeds)
-            if save is not None:
-                kept(torch, port, plan, save)
-                typer.echo(f"wrote {save}; loaded back, it is the same", err=True)
-            result = compare(torch, port, plan, known, lambda line: typer.echo(line, err=True))
-    except ConformanceError as error:
-        leave(_unfinished(name, str(error), error.exit_code))
-        raise
+    with leaving(name, leave), located(file), sides(file, timeout) as (torch, port):
+        plan = planned(file, seeds)
+        if save is not None:
+            kept(torch, port, plan, save)
+            typer.echo(f"wrote {save}; loaded back, it is the same", err=True)
+        result = compare(torch, port, plan, known, lambda line: typer.echo(line, err=True))
     result = noted(result, known)
     page = leave(result)
     port_terminal.show(result)
     typer.echo(f"wrote {page}", err=True)
     raise typer.Exit(result.exit_code)
+
+
+@contextlib.contextmanager
+def leaving(name: str, leave: Callable[[PortResult], object]) -> Iterator[None]:
+    """Have `leave` say first that nothing was compared yet; and in the end why, where this fails.
+
+    So no verification of `name` that fails, or is stopped, leaves an earlier one's verdict behind.
+    """
+    leave(_unfinished(name, Phrase("the verification has not come to its end"), 3))
+    try:
+        yield
+    except ConformanceError as error:
+        leave(_unfinished(name, str(error), error.exit_code))
+        raise
 
 
 def _unfinished(name: str, why: str, code: int) -> PortResult:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import html
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -257,6 +258,34 @@ def test_a_model_that_cannot_run_is_told_with_its_layer() -> None:
     with pytest.raises(PortFailed, match="torch side, calibrate in layer conv: RuntimeError") as e:
         verified(Cell(), X[:, :3])
     assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "models", "options", "said"),
+    [
+        (PortFailed, (Torch, Cell), {"inputs": X[:, :3]}, "in layer conv: RuntimeError"),
+        (CallerError, (Cell, Torch), {}, "the two are swapped"),
+        (CallerError, (Torch, Cell), {"rules": {"covn": "first"}}, "did you mean conv?"),
+    ],
+)
+def test_no_earlier_page_stays_where_nothing_could_be_compared(
+    error: type[Exception],
+    models: tuple[Callable[[], Any], Callable[[], Any]],
+    options: dict[str, Any],
+    said: str,
+    tmp_path: Path,
+) -> None:
+    verified(Cell(), seeds=1, name="small", out=tmp_path)
+    page = tmp_path / "ports" / "small.html"
+    assert "Same function" in page.read_text(encoding="utf-8")
+    torch_model, cell = (make() for make in models)
+    given = {"inputs": X, "seeds": 1, "name": "small", "out": tmp_path, **options}
+    with pytest.raises(error):
+        conformance.verify_port(torch_model, cell, **given)
+    told = page.read_text(encoding="utf-8")
+    assert "Nothing was compared" in told
+    assert said in html.unescape(told)
+    assert "Same function" not in told
 
 
 def test_without_a_corpus_the_result_says_so(
