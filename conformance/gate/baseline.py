@@ -125,7 +125,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
             raise HarnessError(
                 f"{path}: baseline format {manifest['format']}, this version reads {FORMAT}"
             )
-        missing = {"targets", "items", "signatures", "warnings"} - manifest.keys()
+        missing = {"targets", "items", "signatures", "warnings", *KEPT} - manifest.keys()
     except (ValueError, KeyError, TypeError) as error:
         raise HarnessError(f"{path}: damaged ({error}); write the baseline anew") from None
     if missing:

@@ -95,13 +95,15 @@ def _moved(old: Record, new: Record, context: Context) -> Change | None:
 
 
 def _worse(old: Record, new: Record) -> bool:
-    """Tell whether an error that was too great already has become much greater."""
+    """Tell whether an error that was too great already, every time, has become much greater."""
     errors = (
         (Kind.VALUE, old.ratio, new.ratio),
         (Kind.GRADIENT, old.gradient_ratio, new.gradient_ratio),
     )
     return any(
-        kind in new.kinds and None not in (was, now) and now > WORSE * was  # type: ignore[operator]
+        kind in {*old.kinds} & {*new.kinds} - {*new.sometimes}
+        and None not in (was, now)
+        and now > WORSE * was  # type: ignore[operator]
         for kind, was, now in errors
     )
 
@@ -136,32 +138,28 @@ def _same_behaviour(old: Record, new: Record, context: Context) -> Change | None
     if (old.kinds, old.status) == (new.kinds, new.status):
         return None
     worse = bool(_gained(old, new)[0]) or _RANK[new.status] > _RANK[old.status]
-    peer = context.peer(new) if framework_of(new.target) != "torch" else None
-    if peer is not None and peer[0].behaviour != peer[1].behaviour:
-        return _of_peer(peer, old, new, worse)
     if context.edited(new.operation):
         return changed(old, new, context)
+    peer = context.peer(new) if framework_of(new.target) != "torch" else None
+    fate = Category.BROKEN if worse else Category.FIXED
     if old.judged and not new.judged:
-        return _change(Category.LOST, old, new, context)
-    return _change(Category.BROKEN if worse else Category.FIXED, old, new, context)
+        fate = Category.LOST
+    if peer is None or peer[0].behaviour == peer[1].behaviour:
+        return _change(fate, old, new, context)
+    if peer[0].varies:
+        return _change(Category.VARIES, old, new, context)
+    return _of_peer(_change(fate, old, new, context), peer, old, new)
 
 
-def _of_peer(peer: Two, old: Record, new: Record, worse: bool) -> Change:
+def _of_peer(change: Change, peer: Two, old: Record, new: Record) -> Change:
     """Blame PyTorch: the other, which was compared with it, does what it did."""
     before, after = peer
-    mine = api_of(new.target, new.pair, new.operation)
-    return Change(
-        Category.BROKEN if worse else Category.FIXED,
-        after.target,
-        api_of(after.target, after.pair, after.operation),
-        f"{before.label}; {mine} {said(old)}",
-        f"{after.label}; {mine}, unchanged, {said(new)}",
-        new.detail,
-        new.operation,
-        new.case,
-        new.pair,
-        new.kinds,
-        regression=worse,
+    return replace(
+        change,
+        target=after.target,
+        api=api_of(after.target, after.pair, after.operation),
+        before=f"{before.label}; {change.api} {said(old)}",
+        after=f"{after.label}; {change.api}, unchanged, {said(new)}",
     )
 
 
@@ -172,20 +170,28 @@ def _varying(old: Record, new: Record, context: Context) -> Change | None:
     """
     at_times = {kind for kinds in new.variants for kind in kinds}
     _, lost = _gained(old, new)
-    gained = {*new.kinds, *at_times} - old.shown - {*new.sometimes}
-    if old.varies and GARBAGE & old.shown:
+    gained = {*new.kinds, *at_times} - old.shown
+    if old.variants and GARBAGE & old.shown:
         gained -= GARBAGE
-    if gained:
+    gained |= _beyond(old, new)
+    steady = not old.variants
+    if gained or (steady and (_fate(old, new) is Category.BROKEN or _worse(old, new))):
         return _change(Category.BROKEN, old, new, context, tuple(sorted(gained - {*new.kinds})))
     if old.judged and not new.judged:
         return _change(Category.LOST, old, new, context)
-    if old.accepted and new.status is Status.DIFFERS and not old.varies:
+    if old.accepted and new.status is Status.DIFFERS and steady:
         return _change(Category.BROKEN, old, new, context)
-    if lost and not (old.varies and new.varies):
+    if lost and not (old.varies and new.varies) and new.status is not Status.DIFFERS:
         return _change(Category.FIXED, old, new, context)
     if new.varies and not old.varies:
         return _change(Category.VARIES, old, new, context)
     return None
+
+
+def _beyond(old: Record, new: Record) -> set[str]:
+    """Return the kinds that the case file declares, and `new` shows beyond what it declares."""
+    declared = {*old.kinds, *new.sometimes} - {*old.open}
+    return declared & {*new.open}
 
 
 def _gained(old: Record, new: Record) -> tuple[set[str], set[str]]:
@@ -253,7 +259,8 @@ def changed(old: Record, new: Record, context: Context) -> Change:
     It does where it differs in a way that nothing declares or excuses, and did not before.
     """
     change = _change(Category.CHANGED, old, new, context)
-    fails = new.status is Status.DIFFERS and old.status is not Status.DIFFERS
+    newly = old.status is not Status.DIFFERS or bool({*new.open} - {*old.open})
+    fails = new.status is Status.DIFFERS and newly
     excused = fails and bool(_excuses(new, context))
     what = "edited: another input, parameter or expectation"
     detail = "; ".join(filter(None, [what, new.detail if fails else ""]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -237,14 +238,26 @@ def _described(baseline: Side, candidate: Side) -> list[Change]:
     found: dict[tuple[str, str], Change] = {}
     for before, after in _roles(baseline, candidate):
         sides = baseline.signatures.get(before, {}), candidate.signatures.get(after, {})
+        for side, name, mine in zip((baseline, candidate), (before, after), sides, strict=True):
+            if any(sides) and not mine:
+                raise HarnessError(f"{side.name}: holds no signatures of {name}; make it anew")
         heard = [
             side.warnings.get(name, frozenset())
             for side, name in ((baseline, before), (candidate, after))
         ]
-        told = [*signatures.drift(after, *sides), *signatures.new_warnings(after, *heard)]
+        told = [
+            *signatures.drift(after, *sides, _asked(candidate, after)),
+            *signatures.new_warnings(after, *heard),
+        ]
         for change in told:
             found.setdefault((change.api, change.detail), change)
     return list(found.values())
+
+
+def _asked(side: Side, target: str) -> set[str]:
+    """Return the names of the APIs in the pairs that ran on `target`."""
+    pairs = {record.pair for record in side.records if record.target == target}
+    return {api for pair in pairs for api in re.split("[=+]", pair)}
 
 
 def _roles(baseline: Side, candidate: Side) -> list[tuple[str, str]]:

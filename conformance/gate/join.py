@@ -44,16 +44,19 @@ def join(baseline: Iterable[Record], candidate: Iterable[Record]) -> Joined:
             left[key] = old
     unmatched = {key: new for key, new in after.items() if _other(before.get(key), new)}
     by_content = {(new.hash, new.pair, role(new.target)): key for key, new in unmatched.items()}
+    edited: dict[Key, Record] = {}
     for key, old in left.items():
         renamed = by_content.pop((old.hash, old.pair, role(old.target)), None)
         if renamed is not None and same_call(old, unmatched[renamed]):
             joined.common.append((old, unmatched.pop(renamed)))
-        elif key in unmatched:
-            joined.changed.append((old, unmatched[key]))
+        else:
+            edited[key] = old
+    for key, old in edited.items():
+        if key in unmatched:
+            joined.changed.append((old, unmatched.pop(key)))
         else:
             joined.gone.append(old)
-    edited = {id(new) for _, new in joined.changed}
-    joined.new = [new for new in unmatched.values() if id(new) not in edited]
+    joined.new = list(unmatched.values())
     return joined
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.gate.change import Category, Change
@@ -15,16 +16,27 @@ Message = Mapping[str, Any]
 Difference = tuple[str, str, str, bool]
 """(what, before, after, whether it may break a caller)."""
 Arguments = Sequence[Argument]
+_UNREADABLE = re.compile(r" at 0x[0-9a-f]+")
+"""What of ``<object at 0x7f…>`` is another one in each process."""
 UNNAMED = (describe.POSITIONAL_ONLY, describe.VAR_POSITIONAL, describe.VAR_KEYWORD)
 """Kinds of parameters whose names no caller writes."""
 
 
-def drift(target: str, old: Mapping[str, Message], new: Mapping[str, Message]) -> Iterator[Change]:
+def drift(
+    target: str,
+    old: Mapping[str, Message],
+    new: Mapping[str, Message],
+    asked: Collection[str] = (),
+) -> Iterator[Change]:
     """Yield what changed of the APIs that both sides described on `target`.
 
     What may break a caller is a regression: an API or parameter that is gone, renamed, moved, or
-    has another default.  Additions and deprecations are not.
+    has another default; and an API that the candidate `asked` for, and could not describe.
+    Additions and deprecations are not.
     """
+    for api in sorted((old.keys() - new.keys()) & {*asked}):
+        why = "its signature is not known any more: the worker that was asked died or hung"
+        yield Change(Category.LOST, target, api, "described", "", why, regression=True)
     for api in sorted(old.keys() & new.keys()):
         for what, before, after, breaking in compare(old[api], new[api]):
             yield Change(Category.SIGNATURE, target, api, before, after, what, regression=breaking)
@@ -140,9 +152,11 @@ def _place(argument: Argument) -> float:
 
 
 def _one(old: Argument, new: Argument) -> Iterator[tuple[str, bool]]:
-    if not same_default(old.default, new.default):
-        was, now = ("no default" if a.default is None else a.default for a in (old, new))
+    was, now = ("no default" if a.default is None else a.default for a in (old, new))
+    if not _same_default(old, new):
         yield f"default of {old.name} changed from {was} to {now}", old.default is not None
+    elif _UNREADABLE.sub("", was) != _UNREADABLE.sub("", now) and "<" in (was[0], now[0]):
+        yield f"default of {old.name} changed from {was} to {now}", False
     if old.kind != new.kind:
         yield f"{old.name} is {new.kind}, was {old.kind}", new.kind != describe.POSITIONAL
 
@@ -157,8 +171,15 @@ def _renamed(
         if one.name not in after
         and other.name not in before
         and one.kind == other.kind
-        and same_default(one.default, other.default)
+        and _same_default(one, other)
     }
+
+
+def _same_default(one: Argument, other: Argument) -> bool:
+    """Compare two defaults; none at all is another thing than one that cannot be read."""
+    return (one.default is None) == (other.default is None) and same_default(
+        one.default, other.default
+    )
 
 
 def _order(side: Mapping[str, Argument], other: Mapping[str, Argument]) -> list[str]:

@@ -213,6 +213,7 @@ ABSOLUTE, MINDSPORE = "operations/absolute.txt", "signatures/mindspore.txt"
         (edit(MINDSPORE, " or ", " and "), rf"mindspore.txt:\d+:1: {LINE}"),
         (edit("manifest.json", '"format": 1', '"format": 99'), "format 99, this version reads 1"),
         (edit("manifest.json", '"targets"', '"tragets"'), "damaged .no targets.; write"),
+        (edit("manifest.json", '"judged_by"', '"judge"'), "damaged .no judged_by.; write"),
         (edit("manifest.json", "{", "<<<<<<<"), "manifest.json: damaged"),
         (lambda folder: (folder / "operations/other.txt").unlink(), "other.txt: .* damaged"),
         (lambda folder: (folder / "signatures/torch.txt").unlink(), "torch.txt: .* damaged"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -139,6 +140,11 @@ def test_an_edited_case_that_a_known_difference_excuses_does_not_fail() -> None:
     assert (change.category, change.fails) == (Category.CHANGED, False)
 
 
+def test_an_edited_case_that_differs_in_one_more_way_fails() -> None:
+    assert changed(differs(), differs("crash", label="crashed SIGSEGV"), context()).fails
+    assert not changed(differs(), differs(behaviour="eeeeeeeeee"), context()).fails
+
+
 def test_nobody_edited_it_so_it_counts() -> None:
     """The words of an exception are not in the hash of a behaviour, and a case may ask for them."""
     expected = record(status=Status.CONFORMS, label="raised ValueError")
@@ -158,6 +164,36 @@ def test_the_peer_is_blamed_for_its_own_change() -> None:
     change = compare(CONFORMS, differs(behaviour=CONFORMS.behaviour), context(peer=lambda _: same))
     assert change is not None
     assert change.target == "mindspore"
+
+
+def test_the_peer_is_not_blamed_for_what_others_did() -> None:
+    torch = record(target="torch", status=UNCOMPARED, ratio=None)
+    moved = replace(torch, behaviour="f" * 10)
+    new = differs(behaviour=CONFORMS.behaviour)
+    change = compare(CONFORMS, new, context(peer=lambda _: (torch, moved), edited=lambda _: True))
+    assert change is not None
+    assert (change.category, change.target) == (Category.CHANGED, "mindspore")
+    tossed = replace(torch, variants=((),)), moved
+    change = compare(CONFORMS, new, context(peer=lambda _: tossed))
+    assert change is not None
+    assert (change.category, change.regression) == (Category.VARIES, False)
+
+
+def test_what_the_peer_did_may_be_known_and_may_lose_a_judgement() -> None:
+    torch = record(target="torch", status=UNCOMPARED, ratio=None)
+    peers = torch, replace(torch, behaviour="f" * 10)
+    new = differs(behaviour=CONFORMS.behaviour)
+    excuses = context(
+        peer=lambda _: peers, known=known(""), version=lambda _: "2.10.0", today=date(2026, 7, 1)
+    )
+    change = compare(CONFORMS, new, excuses)
+    assert change is not None
+    assert (change.category, change.target, change.regression) == (Category.KNOWN, "torch", False)
+    old = differs(behaviour=CONFORMS.behaviour)
+    lost = record(status=UNCOMPARED, ratio=None)
+    change = compare(old, lost, context(peer=lambda _: peers))
+    assert change is not None
+    assert (change.category, change.target, change.regression) == (Category.LOST, "torch", True)
 
 
 @pytest.mark.parametrize("toss", [record(behaviour="eeeeeeeeee"), CONFORMS])
@@ -183,7 +219,27 @@ def test_what_varies_is_broken_by_what_no_repetition_showed() -> None:
 def test_what_leaves_its_declared_bound_is_broken_though_it_varies_now() -> None:
     varying = differs(variants=(("value",),), behaviour="eeeeeeeeee")
     assert category(declared(), varying) is Category.BROKEN
-    assert category(declared(variants=(("value",),)), varying) is None
+    assert category(declared(variants=(("value",),)), varying) is Category.BROKEN
+    assert category(declared(variants=(("value",),)), declared(variants=(("value",),))) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (declared(ratio=1e4), declared(ratio=1e9)),
+        (differs(ratio=20.0), differs(ratio=1e12)),
+        (
+            declared("gradient", kinds=("gradient", "value"), ratio=10.0),
+            declared("value", ratio=1e9),
+        ),
+        (record(status=UNCOMPARED, ratio=None), raised(status=UNCOMPARED, kinds=(), open=())),
+    ],
+)
+def test_what_is_broken_stays_so_when_repetitions_vary(old: Record, new: Record) -> None:
+    """Last bits that move from call to call excuse no error that is much greater."""
+    new = replace(new, behaviour="eeeeeeeeee")
+    assert category(old, new) is Category.BROKEN
+    assert category(old, replace(new, variants=(new.kinds,))) is Category.BROKEN
 
 
 def test_memory_nobody_wrote_may_hold_anything() -> None:
@@ -199,6 +255,17 @@ def test_what_comes_and_goes_by_the_case_file_is_neither_broken_nor_fixed() -> N
     assert category(at_times, shown) is None
     assert category(shown, at_times) is None
     assert category(at_times, raised(sometimes=("value",))) is Category.BROKEN
+
+
+def test_what_may_come_and_go_may_not_leave_its_bounds() -> None:
+    at_times = record(sometimes=("value",))
+    assert category(at_times, differs("value", sometimes=("value",))) is Category.BROKEN
+    assert category(at_times, differs("special-values", sometimes=("value",))) is Category.BROKEN
+
+
+def test_what_differs_and_is_not_declared_was_not_fixed() -> None:
+    varying = declared("value", variants=(("value",),))
+    assert category(varying, differs("special-values")) is not Category.FIXED
 
 
 def known(versions: str, kinds: str = "value", expires: str = "2999-01-01") -> list[Known]:

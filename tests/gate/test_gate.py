@@ -125,6 +125,14 @@ def test_what_cannot_be_compared_is_refused(before: Side, after: Side, why: str)
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_side_without_signatures_is_refused(turn: int) -> None:
+    described = side([CONFORMS], signatures={"mindspore": {"mindspore.ops.abs": {"exists": False}}})
+    before, after = [described, side([CONFORMS])][::turn]
+    with pytest.raises(HarnessError, match="holds no signatures of mindspore; make it anew"):
+        gate(before, after, today=TODAY)
+
+
 def test_a_target_only_the_candidate_has_is_a_fact() -> None:
     result = run([CONFORMS], [CONFORMS, record(target="torch")])
     assert (result.changes, result.exit_code) == ([], 0)

@@ -36,6 +36,16 @@ def test_a_name_that_went_to_another_case_does_not_mislead() -> None:
     assert joined.new == [taken]
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_case_that_took_a_name_is_found_by_its_content_in_any_order(turn: int) -> None:
+    """`some` was removed, and `other` took its name."""
+    other = record(case="absolute/other", hash="f" * 16)
+    renamed = record(hash="f" * 16)
+    joined = join([CONFORMS, other][::turn], [renamed])
+    assert (joined.common, joined.gone) == ([(other, renamed)], [CONFORMS])
+    assert [*joined.changed, *joined.new] == []
+
+
 def test_two_cases_of_one_content_stay_apart() -> None:
     twin = record(case="absolute/twin")
     joined = join([CONFORMS, twin], [twin, CONFORMS])

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from conformance.gate.signatures import compare, new_warnings
+from conformance.gate.change import Category
+from conformance.gate.signatures import compare, drift, new_warnings
 from conformance.worker import describe
 
 
@@ -85,6 +86,28 @@ F = message("(input, dim=0, *, out=None)")
 )
 def test_drift(new: dict[str, Any], told: list[tuple[str, bool]]) -> None:
     assert [(what, breaking) for what, _, _, breaking in compare(F, new)] == told
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("(x, mode=<object>)", "(x, mode)", [("from <object> to no default", True)]),
+        ("(x, mode)", "(x, mode=<object>)", [("from no default to <object>", False)]),
+        ("(x, mode=<A: 1>)", "(x, mode=<B: 2>)", [("from <A: 1> to <B: 2>", False)]),
+        ("(x, mode=<A: 1>)", "(x, mode='b')", [("from <A: 1> to 'b'", False)]),
+        ("(x, mode=<A at 0x7f01>)", "(x, mode=<A at 0x7f02>)", []),
+    ],
+)
+def test_a_default_that_cannot_be_read_is_one(
+    before: str, after: str, told: list[tuple[str, bool]]
+) -> None:
+    found = [(d[0], d[3]) for d in compare(message(before), message(after))]
+    assert found == [(f"default of mode changed {what}", breaks) for what, breaks in told]
+
+
+def test_an_api_that_is_asked_for_and_not_described_is_lost() -> None:
+    (change,) = drift("torch", {"torch.f": F, "torch.g": F}, {}, {"torch.f"})
+    assert (change.category, change.api, change.regression) == (Category.LOST, "torch.f", True)
 
 
 def test_the_other_way_round() -> None:
