@@ -79,7 +79,9 @@ def _moved(old: Record, new: Record, context: Context) -> Change | None:
     if fate := _fate(old, new):
         return _change(fate, old, new, context)
     if _fails(old) and _fails(new):
-        return _change(Category.DRIFTED, old, new, context)
+        undeclared = old.accepted and not new.accepted
+        fate = Category.BROKEN if undeclared else Category.DRIFTED
+        return _change(fate, old, new, context)
     if fate := _claim(old, new):
         return _change(fate, old, new, context)
     if old.judged and not new.judged:
@@ -146,7 +148,7 @@ def _same_behaviour(old: Record, new: Record, context: Context) -> Change | None
         fate = Category.LOST
     if peer is None or peer[0].behaviour == peer[1].behaviour:
         return _change(fate, old, new, context)
-    if peer[0].varies:
+    if peer[0].varies and fate is not Category.LOST:
         return _change(Category.VARIES, old, new, context)
     return _of_peer(_change(fate, old, new, context), peer, old, new)
 

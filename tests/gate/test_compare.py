@@ -43,6 +43,10 @@ def category(old: Record, new: Record, **given: Any) -> Category | None:
         (NOWHERE, differs("exception", label="no such API")),
         (NOWHERE, record(status=UNCOMPARED, behaviour="d", label="raised KeyError", ratio=None)),
         (declared("value"), differs("return-shape", behaviour="eeeeeeeeee")),
+        (
+            declared("dtype-support", label="unsupported (dtype)", ratio=None),
+            raised("RuntimeError", behaviour="eeeeeeeeee"),
+        ),
         (declared("value"), differs("value", behaviour="eeeeeeeeee")),
         (declared(ratio=20.0), declared(ratio=300.0, behaviour="eeeeeeeeee")),
         (
@@ -191,9 +195,11 @@ def test_what_the_peer_did_may_be_known_and_may_lose_a_judgement() -> None:
     assert (change.category, change.target, change.regression) == (Category.KNOWN, "torch", False)
     old = differs(behaviour=CONFORMS.behaviour)
     lost = record(status=UNCOMPARED, ratio=None)
-    change = compare(old, lost, context(peer=lambda _: peers))
-    assert change is not None
-    assert (change.category, change.target, change.regression) == (Category.LOST, "torch", True)
+    for before in (torch, replace(torch, variants=((),))):
+        blamed: Two = before, peers[1]
+        change = compare(old, lost, context(peer=lambda _, blamed=blamed: blamed))
+        assert change is not None
+        assert (change.category, change.target, change.regression) == (Category.LOST, "torch", True)
 
 
 @pytest.mark.parametrize("toss", [record(behaviour="eeeeeeeeee"), CONFORMS])
