@@ -148,8 +148,6 @@ def _same_behaviour(old: Record, new: Record, context: Context) -> Change | None
         fate = Category.LOST
     if peer is None or peer[0].behaviour == peer[1].behaviour:
         return _change(fate, old, new, context)
-    if peer[0].varies and fate is not Category.LOST:
-        return _change(Category.VARIES, old, new, context)
     return _of_peer(_change(fate, old, new, context), peer, old, new)
 
 
@@ -172,7 +170,7 @@ def _varying(old: Record, new: Record, context: Context) -> Change | None:
     """
     at_times = {kind for kinds in new.variants for kind in kinds}
     _, lost = _gained(old, new)
-    gained = {*new.kinds, *at_times} - old.shown
+    gained = {*new.kinds, *at_times} - old.shown - {*new.sometimes}
     if old.variants and GARBAGE & old.shown:
         gained -= GARBAGE
     gained |= _beyond(old, new)

@@ -177,10 +177,10 @@ def test_the_peer_is_not_blamed_for_what_others_did() -> None:
     change = compare(CONFORMS, new, context(peer=lambda _: (torch, moved), edited=lambda _: True))
     assert change is not None
     assert (change.category, change.target) == (Category.CHANGED, "mindspore")
-    tossed = replace(torch, variants=((),)), moved
+    tossed: Two = replace(torch, variants=((),)), moved
     change = compare(CONFORMS, new, context(peer=lambda _: tossed))
     assert change is not None
-    assert (change.category, change.regression) == (Category.VARIES, False)
+    assert (change.category, change.target, change.regression) == (Category.BROKEN, "torch", True)
 
 
 def test_what_the_peer_did_may_be_known_and_may_lose_a_judgement() -> None:
@@ -261,6 +261,10 @@ def test_what_comes_and_goes_by_the_case_file_is_neither_broken_nor_fixed() -> N
     assert category(at_times, shown) is None
     assert category(shown, at_times) is None
     assert category(at_times, raised(sometimes=("value",))) is Category.BROKEN
+
+
+def test_what_the_case_file_says_only_now_comes_and_goes_is_not_broken() -> None:
+    assert category(CONFORMS, declared("value", sometimes=("value",))) is Category.VARIES
 
 
 def test_what_may_come_and_go_may_not_leave_its_bounds() -> None:
