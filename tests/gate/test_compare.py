@@ -271,6 +271,8 @@ def test_what_may_come_and_go_may_not_leave_its_bounds() -> None:
     at_times = record(sometimes=("value",))
     assert category(at_times, differs("value", sometimes=("value",))) is Category.BROKEN
     assert category(at_times, differs("special-values", sometimes=("value",))) is Category.BROKEN
+    repeated = record(sometimes=("value",), variants=(("special-values",),))
+    assert category(at_times, repeated) is Category.BROKEN
 
 
 def test_what_differs_and_is_not_declared_was_not_fixed() -> None:

@@ -133,6 +133,17 @@ def test_a_side_without_signatures_is_refused(turn: int) -> None:
         gate(before, after, today=TODAY)
 
 
+def test_an_api_that_a_pair_asks_for_and_nobody_described_is_lost() -> None:
+    blank = {"exists": False}
+    old, new = ({"mindspore": dict.fromkeys(apis, blank)} for apis in (
+        ("mindspore.ops.abs", "mindspore.ops.gone"), ("mindspore.ops.other",)
+    ))  # fmt: skip
+    result = gate(side([CONFORMS], signatures=old), side([CONFORMS], signatures=new), today=TODAY)
+    (change,) = result.changes
+    assert (change.category, change.api) == (Category.LOST, "mindspore.ops.abs")
+    assert result.exit_code == 1
+
+
 def test_a_target_only_the_candidate_has_is_a_fact() -> None:
     result = run([CONFORMS], [CONFORMS, record(target="torch")])
     assert (result.changes, result.exit_code) == ([], 0)
